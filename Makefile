@@ -1,0 +1,142 @@
+# Flask-Performance: the commands a person types. `make help` lists them.
+#
+# Steps leave a stamp, so that what is done already costs nothing. Works on Debian 12 with
+# Python 3.11 or later and Node 20 or later; what else is missing is installed from Debian.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := src/flask_performance/server/dashboard/static
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt --build-constraint constraints.txt
+# `make test TESTS=tests/wire ARGS=-x` runs a part; only the whole is held to the coverage floor.
+TESTS ?= tests
+COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=term)
+PYTEST := $(BIN)/python -m pytest
+
+# $(call debian,COMMAND,PACKAGE) installs a Debian package where a command fails.
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+define debian
+	@if ! { $(1); } >/dev/null 2>&1; then \
+		echo "Installing $(2) from Debian"; \
+		$(ROOT) apt-get update -qq; \
+		$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $(2) >/dev/null; \
+	fi
+endef
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Installing
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed, but $(PYTHON) was not found." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	$(call debian,$(PYTHON) -c 'import ensurepip',python3-venv)
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+
+# The platform alone: all that the demo needs.
+$(VENV)/.server: pyproject.toml hatch_build.py constraints.txt | $(BIN)/python
+	@echo "Installing the platform"
+	@$(PIP) --editable '.[server]'
+	@touch $@
+
+# And what tests and checks need. httpbin is a real app to watch: its limit on greenlet is for a
+# server that we do not use, and Playwright needs a newer one. The 2019 client lies beside ours.
+$(VENV)/.dev: $(VENV)/.server
+	@echo "Installing the tools for tests and checks"
+	@$(PIP) --group dev
+	@$(PIP) --no-deps httpbin
+	@$(PIP) --no-deps --upgrade --target $(VENV)/client-2019 flask-performance==0.0.6
+	@touch $@
+
+frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or later is needed to build the front end, but npm was not found." >&2; exit 1; }
+	@echo "Installing the front end's packages"
+	@cd frontend && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+FRONTEND := $(shell find frontend -type f -not -path 'frontend/node_modules/*' 2>/dev/null)
+$(STATIC)/.vite/manifest.json: frontend/node_modules/.installed $(FRONTEND)
+	@echo "Building the front end"
+	@cd frontend && npm run --silent build
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev frontend ## Install everything into .venv and build the front end
+
+.PHONY: frontend
+frontend: $(STATIC)/.vite/manifest.json ## Build the front end
+
+# Running
+
+.PHONY: demo
+demo: $(VENV)/.server frontend ## Start the platform with an example shop and real traffic
+	@exec $(BIN)/flask-performance demo --data .demo $(ARGS)
+
+.PHONY: run
+run: $(VENV)/.server frontend ## Start the platform alone, with its data in data/
+	@exec $(BIN)/flask-performance serve --data data $(ARGS)
+
+# Testing
+
+.PHONY: chromium
+chromium:
+	$(call debian,command -v chromium,chromium)
+
+.PHONY: test
+test: setup chromium ## Run every test, with coverage
+	$(if $(COVERAGE),@cd frontend && npm run --silent test)
+	@$(PYTEST) $(COVERAGE) $(ARGS) $(TESTS)
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that take under two minutes in all
+	@$(PYTEST) -m 'not slow and not browser' $(ARGS) $(TESTS)
+
+.PHONY: check
+check: setup ## Lint, types, import law; the front end's too
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@cd frontend && npm run --silent lint && npm run --silent typecheck
+
+.PHONY: fix
+fix: setup ## Repair what linters can repair
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: bench
+bench: setup chromium ## Measure what the README promises (benchmarks/README.md)
+	@$(BIN)/python -m benchmarks.first_minute
+	@$(BIN)/python -m benchmarks.freshness
+
+.PHONY: screenshots
+screenshots: setup chromium ## Make the pictures in docs/images again
+	@FLASK_PERFORMANCE_SCREENSHOTS=docs/images $(PYTEST) tests/browser/test_look.py
+
+# Publishing
+
+.PHONY: build
+build: setup ## Make the wheel and the sdist in dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+
+.PHONY: constraints
+constraints: setup ## Write the versions installed in .venv into constraints.txt
+	@{ sed -n '/^#/p' constraints.txt; \
+		$(BIN)/python -m pip freeze --all --exclude-editable --exclude setuptools; } > .constraints.new
+	@mv .constraints.new constraints.txt
+
+.PHONY: clean
+clean: ## Delete what was built (not .venv, not data)
+	@rm -rf dist build htmlcov .coverage* $(STATIC) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,31 @@
+/** The front end's one entry. Every part is a custom element, so that swapped HTML comes alive. */
+import "htmx.org";
+import "uplot/dist/uPlot.min.css";
+import "./styles/main.css";
+
+import { LatencyChart } from "./charts/latency";
+import { ThroughputChart } from "./charts/throughput";
+import { CopyButton } from "./copy";
+import { FirstRequest } from "./first-request";
+import { CustomRange, focusFirstWrong, NewTeam } from "./forms";
+import { LiveStream } from "./live";
+import { closeMenusOutside } from "./menus";
+import { recoverNavigation } from "./navigation";
+import { ThemeSwitch } from "./theme";
+import { keepTimes } from "./times";
+import { ToolBar } from "./toolbar";
+
+keepTimes(document);
+closeMenusOutside();
+recoverNavigation();
+focusFirstWrong(document);
+
+customElements.define("theme-switch", ThemeSwitch);
+customElements.define("copy-button", CopyButton);
+customElements.define("custom-range", CustomRange);
+customElements.define("new-team", NewTeam);
+customElements.define("throughput-chart", ThroughputChart);
+customElements.define("latency-chart", LatencyChart);
+customElements.define("first-request", FirstRequest);
+customElements.define("tool-bar", ToolBar);
+customElements.define("live-stream", LiveStream);

@@ -1,0 +1,44 @@
+import { expect, test, vi } from "vitest";
+import { stack } from "../src/charts/throughput";
+import { timeLabel } from "../src/charts/axes";
+import { zoomUrl } from "../src/charts/zoom";
+
+// It needs a real browser as soon as it is imported.
+vi.mock("htmx.org", () => ({ default: {} }));
+
+test("classes stand on each other, as rates; a step too young for a rate is a gap", () => {
+  const stacked = stack({
+    unit: { symbol: "/s", size: 1 },
+    seconds: [10, null],
+    counts: { success: [100, 5], redirect: [0, 0], client_error: [20, 1], server_error: [10, 0] },
+  });
+  expect(stacked.map((line) => line[0])).toEqual([10, null, 12, 13, null, null]);
+  expect(stacked.every((line) => line[1] === null)).toBe(true);
+});
+
+test("a stack is drawn in the unit of its axis", () => {
+  const unit = { symbol: "/min", size: 1 / 60 };
+  expect(stack({ unit, seconds: [60], counts: { success: [3] } })[0]?.[0]).toBeCloseTo(3);
+});
+
+test("a zoom snaps outwards to whole steps and keeps the filters", () => {
+  const url = zoomUrl(1_763_719_205.2, 1_763_719_218.9, 10, "http://x/projects/1?status=5xx");
+  expect(url).toBe(
+    "/projects/1?status=5xx&start=2025-11-21T10%3A00%3A00Z&end=2025-11-21T10%3A00%3A20Z",
+  );
+});
+
+test("a zoom into less than a step shows that step", () => {
+  const url = new URL(zoomUrl(100, 100, 60, "http://x/p"), "http://x");
+  expect(url.searchParams.get("start")).toBe("1970-01-01T00:01:00Z");
+  expect(url.searchParams.get("end")).toBe("1970-01-01T00:02:00Z");
+});
+
+test("axis labels say what distinguishes them", () => {
+  const at = new Date(2026, 0, 31, 14, 5, 30).getTime() / 1000;
+  const midnight = new Date(2026, 0, 31).getTime() / 1000;
+  expect(timeLabel(at, 30)).toBe("14:05:30");
+  expect(timeLabel(at, 300)).toBe("14:05");
+  expect(timeLabel(midnight, 3600)).toBe("31 Jan");
+  expect(timeLabel(at, 86_400)).toBe("31 Jan");
+});

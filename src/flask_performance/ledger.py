@@ -1,0 +1,32 @@
+"""What one process counted: seen, sent, dropped by reason. Only the sender's thread writes it."""
+
+from .wire import DROP_REASONS, DropReason
+from .wire import Ledger as LedgerMember
+
+
+class Ledger:
+    """`seen - sent - sum(dropped)` requests wait in this process."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.sent = 0
+        self._dropped: dict[DropReason, int] = dict.fromkeys(DROP_REASONS, 0)
+
+    @property
+    def dropped(self) -> dict[DropReason, int]:
+        return {reason: number for reason, number in self._dropped.items() if number}
+
+    @property
+    def waiting(self) -> int:
+        return self.seen - self.sent - sum(self._dropped.values())
+
+    def drop(self, reason: DropReason, requests: int) -> None:
+        self._dropped[reason] += requests
+
+    def take_back(self, reason: DropReason, requests: int) -> None:
+        """What a batch carried was refused after all."""
+        self.sent -= requests
+        self._dropped[reason] += requests
+
+    def member(self) -> LedgerMember:
+        return {"seen": self.seen, "sent": self.sent, "dropped": self.dropped}

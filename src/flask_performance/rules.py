@@ -1,0 +1,181 @@
+"""What of the recorded is sent: METRIC_IGNORE and the app's own hooks.
+
+All of it runs on the sender's thread, except the consumer hook, which needs the request's context.
+"""
+
+import fnmatch
+import logging
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .buffer import Record
+from .encoder import MOST_CONSUMER, NOTHING_RARE, decoded_path, status_number
+from .exceptions import exception_name
+from .ledger import Ledger
+from .texts import sendable, shown
+from .wire import OUTCOMES, Outcome
+
+logger = logging.getLogger("flask_performance")
+
+_METHOD_IN_FRONT = re.compile(r"([A-Za-z*]+) +(/.*|\*.*)")
+
+
+@dataclass
+class Draft:
+    """A request as the edit hook sees it. What the hook changes is what is sent."""
+
+    method: str
+    path: str
+    route: str | None
+    endpoint: str | None
+    exception: str | None
+    consumer: str | None
+    #: The rest is for deciding; changing it has no effect.
+    status: int
+    outcome: Outcome
+    duration_us: int
+
+
+ConsumerHook = Callable[[], str | None]
+EditHook = Callable[[Draft], Draft | None]
+
+
+class Hooks:
+    """What the app's author may plug in. Shared by all apps of a collector."""
+
+    def __init__(self) -> None:
+        #: Names who called; runs on the request's thread, in its context.
+        self.consumer: ConsumerHook | None = None
+        #: Edits or refuses a record.
+        self.edit: EditHook | None = None
+        self._complained = False
+
+    def name_consumer(self) -> str | None:
+        """What the app's hook says; a hook that raises must not hurt the response.
+
+        What is no Exception passes: on the request's thread that is the server ending it.
+        """
+        try:
+            named = self.consumer() if self.consumer is not None else None
+            # Made text here, in the request's context: it may be a proxy such as `current_user`.
+            return None if named is None else shown(named, MOST_CONSUMER)
+        except Exception as error:
+            if not self._complained:
+                self._complained = True
+                logger.error(  # noqa: TRY400  no traceback of ours, the hook's own follows
+                    "Flask-Performance: the consumer hook raised, or what it returned has no text; "
+                    "such requests name nobody. Further errors of the hook are not logged.",
+                    exc_info=error,
+                )
+            return None
+
+
+class Rules:
+    """Drops what shall not be sent, and counts it in the ledger."""
+
+    def __init__(self, ignore: Iterable[str], hooks: Hooks, ledger: Ledger) -> None:
+        self._ignored = ignore_pattern(ignore)
+        self._hooks = hooks
+        self._ledger = ledger
+        self._complained = False
+
+    def apply(self, records: list[Record]) -> list[Record]:
+        """The records that remain, edited."""
+        if self._ignored is not None:
+            records = self._without_ignored(records, self._ignored)
+        if self._hooks.edit is not None:
+            records = self._edited(records, self._hooks.edit)
+        return records
+
+    def _without_ignored(self, records: list[Record], ignored: re.Pattern[str]) -> list[Record]:
+        kept = [r for r in records if not ignored.fullmatch(f"{r[7]} {decoded_path(r[8], r[9])}")]
+        self._ledger.drop("ignored", len(records) - len(kept))
+        return kept
+
+    def _edited(self, records: list[Record], edit: EditHook) -> list[Record]:
+        kept = []
+        for record in records:
+            try:
+                draft = edit(draft_of(record))
+                edited = None if draft is None else edited_record(record, draft)
+            except BaseException as error:  # SystemExit would end our thread
+                # Unedited it may say what must not be said.
+                self._ledger.drop("error", 1)
+                self._complain(error)
+                continue
+            if edited is None:
+                self._ledger.drop("vetoed", 1)
+            else:
+                kept.append(edited)
+        return kept
+
+    def _complain(self, error: BaseException) -> None:
+        if not self._complained:
+            self._complained = True
+            logger.error(
+                "Flask-Performance: the edit hook raised, or its draft cannot be sent. Such "
+                "requests are counted as dropped by 'error'. Further errors of the hook are not "
+                "logged.",
+                exc_info=error,
+            )
+
+
+def ignore_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """One expression for "METHOD path" out of shell patterns with or without a method."""
+    parts = []
+    for pattern in patterns:
+        found = _METHOD_IN_FRONT.fullmatch(pattern)
+        method, path = (found[1].upper(), found[2]) if found else ("*", pattern)
+        parts.append(fnmatch.translate(f"{method} {path}"))
+    return re.compile("|".join(parts)) if parts else None
+
+
+def draft_of(record: Record) -> Draft:
+    begin, end, status, outcome, route, endpoint, _, method, script, path, *_, rare = record
+    _, exception, consumer, _ = rare or NOTHING_RARE
+    return Draft(
+        method=method,
+        path=decoded_path(script, path),
+        route=route,
+        endpoint=endpoint,
+        exception=exception,
+        consumer=consumer,
+        status=status_number(status),
+        outcome=OUTCOMES[outcome],
+        duration_us=(end - begin) // 1000,
+    )
+
+
+def edited_record(record: Record, draft: Draft) -> Record:
+    """The record with what the hook left in the draft. Raises TypeError for what is no text."""
+    cpu_ns, _, _, first_ns = record[13] or NOTHING_RARE
+    path = text_of(draft, "path").encode("utf-8").decode("latin-1")  # as WSGI has it
+    consumer = None if draft.consumer is None else shown(draft.consumer, MOST_CONSUMER)
+    return (
+        *record[:4],
+        None if draft.route is None else text_of(draft, "route"),
+        None if draft.endpoint is None else text_of(draft, "endpoint"),
+        record[6],
+        text_of(draft, "method"),
+        "",
+        path,
+        *record[10:13],
+        (cpu_ns, exception_of(draft), consumer, first_ns),
+    )
+
+
+def text_of(draft: Draft, name: str) -> str:
+    """A member of the draft that has to be text."""
+    value = getattr(draft, name)
+    if not isinstance(value, str):
+        raise TypeError(f"the edit hook set draft.{name} to {type(value).__name__}, not to text")
+    return sendable(value)
+
+
+def exception_of(draft: Draft) -> str | None:
+    """The exception's name; a hook may as well have put an exception there."""
+    exception: object = draft.exception
+    if isinstance(exception, BaseException):
+        return exception_name(exception)
+    return None if exception is None else text_of(draft, "exception")

@@ -1,0 +1,1 @@
+"""The platform. Needs the extra `flask-performance[server]`; its law is in README.md."""

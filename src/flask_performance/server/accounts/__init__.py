@@ -1,0 +1,11 @@
+"""Who may see what: sign-up and log-in, teams, projects, DSN keys and API tokens.
+
+`init_app` and `upgrade` join the accounts to the web app; `service` answers pages and API;
+`KeyRing` answers the collector. The rest is inside knowledge.
+"""
+
+from .database import upgrade
+from .keys import KeyRing, KeysUnavailableError
+from .setup import csrf, init_app
+
+__all__ = ["KeyRing", "KeysUnavailableError", "csrf", "init_app", "upgrade"]

@@ -1,0 +1,154 @@
+"""The commands that create: `user create`, `project create` and `token create`.
+
+They work while `serve` runs (another process on the same SQLite file) and in a folder where it
+never ran. What a script needs goes to standard output alone; everything else to standard error.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from flask import Flask
+from sqlalchemy import select
+
+from flask_performance.server.settings import Settings, SettingsError
+
+from . import service
+from .database import upgrade
+from .dsn import dsn, known_url
+from .models import Team, User, db
+from .setup import init_app
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_TEAM = "Default"
+
+
+def data_option(command: F) -> F:
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        help="Folder of the server's data. Default: FLASK_PERFORMANCE_DATA, else "
+        "./flask-performance-data.",
+    )(command)
+
+
+@contextmanager
+def opened(data: Path | None) -> Iterator[Settings]:
+    """An app context on the folder's accounts. What goes wrong is one sentence and exit code 1."""
+    try:
+        settings = Settings.read(data)
+        app = Flask(__name__)
+        init_app(app, settings)
+        upgrade(app)
+        with app.app_context():
+            yield settings
+    except (SettingsError, service.RefusedError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group()
+def user() -> None:
+    """People who can log in."""
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@data_option
+def create_user(email: str, password_stdin: bool, data: Path | None) -> None:
+    """Create an account that logs in with EMAIL.
+
+    Asks for the password twice, without showing it.
+    """
+    password = _password(password_stdin)
+    with opened(data):
+        created = service.create_user(email, password)
+        click.echo(f"{created.email} can log in now.", err=True)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.ClickException(
+            "There is no terminal to ask for the password; "
+            "pipe it in and add --password-stdin to the command."
+        )
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@click.group()
+def project() -> None:
+    """Monitored apps."""
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--team", default=DEFAULT_TEAM, show_default=True, help="Made if it is missing.")
+@click.option("--owner", metavar="EMAIL", help="Whose team it is. Default: the first account's.")
+@data_option
+def create_project(name: str, team: str, owner: str | None, data: Path | None) -> None:
+    """Create a project and print its DSN, nothing else.
+
+    The project belongs to the team TEAM of the first account on this server, or of the one given
+    with --owner; a missing team is made and that account owns it. Without --owner, a team that
+    only other people have is used too. On a server without any account, whoever signs up first
+    owns the teams made here.
+    """
+    with opened(data) as settings:
+        created = service.create_project(_team(team, owner), name)
+        click.echo(dsn(known_url(settings), created.keys[0].key))
+
+
+def _team(name: str, owner: str | None) -> Team:
+    name = service.clean_name(name)
+    owning = _account(owner) if owner is not None else service.first_user()
+    if owning is not None:
+        for team in service.teams_of(owning):
+            if team.name == name:
+                return team
+    if owner is None:
+        others = db.session.scalars(select(Team).where(Team.name == name)).all()
+        if len(others) > 1:
+            raise service.RefusedError(
+                f"Several teams are named {name!r}; say whose is meant with --owner EMAIL."
+            )
+        if others:
+            return others[0]
+    return service.create_team(owning, name)
+
+
+@click.group()
+def token() -> None:
+    """Keys to the REST API."""
+
+
+@token.command("create")
+@click.argument("email")
+@click.option("--name", default="command line", show_default=True, help="What it is for.")
+@data_option
+def create_token(email: str, name: str, data: Path | None) -> None:
+    """Create an API token of the account EMAIL and print it, nothing else.
+
+    It is shown this once.
+    """
+    with opened(data):
+        click.echo(service.create_token(_account(email), name))
+
+
+def _account(email: str) -> User:
+    account = service.user_by_email(email)
+    if account is None:
+        raise service.RefusedError(
+            f"Nobody has an account as {email}; "
+            f"create it with `flask-performance user create {email}`."
+        )
+    return account
+
+
+#: What the command line attaches.
+GROUPS = (user, project, token)

@@ -1,0 +1,46 @@
+"""The address of this server, and the DSNs made with it."""
+
+from flask import current_app, has_request_context, request
+
+from flask_performance.server.settings import Settings
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+EXTENSION = "flask_performance_settings"
+
+
+def dsn(base_url: str, key: str) -> str:
+    """What `METRIC_DSN` is set to: the URL with a project's key that a client posts to."""
+    return f"{base_url}/v1/collector/{key}"
+
+
+def known_url(settings: Settings) -> str:
+    """Where this server is reached, without asking a browser.
+
+    FLASK_PERFORMANCE_URL, else where `serve` last listened, else its default address.
+    """
+    if settings.url:
+        return settings.url
+    try:
+        address = settings.address.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        address = ""
+    return address.rstrip("/") or DEFAULT_URL
+
+
+def server_url() -> str:
+    """`known_url` of the current app."""
+    return known_url(_settings())
+
+
+def base_url() -> str:
+    """What pages and API show: FLASK_PERFORMANCE_URL, else the host the browser asked for."""
+    settings = _settings()
+    if settings.url is None and has_request_context():
+        return request.host_url.rstrip("/")
+    return known_url(settings)
+
+
+def _settings() -> Settings:
+    settings = current_app.extensions[EXTENSION]
+    assert isinstance(settings, Settings)  # noqa: S101
+    return settings

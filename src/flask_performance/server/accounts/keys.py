@@ -1,0 +1,88 @@
+"""Which project a key belongs to, for the collector: asked for every batch, on its event loop."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from sqlalchemy import Engine, bindparam, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_performance.server.settings import Settings
+
+from .database import open_engine
+from .models import Key
+
+#: How long an answer is believed (seconds). A revoked key works at most this much longer.
+LIFE = 0.5
+#: Answers kept. A flood of invented keys empties the cache instead of filling the memory.
+CAPACITY = 10_000
+
+T = TypeVar("T")
+
+_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_PROJECT = select(Key.project_id).where(Key.key == bindparam("key"), Key.revoked_at.is_(None))
+
+
+class KeysUnavailableError(Exception):
+    """The accounts' database cannot be read just now, and the key is not remembered."""
+
+
+class KeyRing:
+    """A cache in front of the table of keys, for any number of threads.
+
+    A hit costs a dictionary look-up. A miss is one read by primary index; it sees what any other
+    process committed, so a new key works at once. What has not the form of a key is not looked
+    up at all.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._clock = clock
+        # key -> (project or None, believed until). Known and invented keys apart, so that a flood
+        # of the latter does not push out the former. Each change is one atomic operation of dict.
+        self._known: dict[str, tuple[int, float]] = {}
+        self._unknown: dict[str, float] = {}
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """On a connection pool of its own. The database must have been upgraded."""
+        return cls(open_engine(settings))
+
+    def project_id(self, key: str) -> int | None:
+        """The internal id of the key's project; None for an unknown or revoked key.
+
+        While the database cannot be read, the last answer holds. Raises KeysUnavailableError.
+        """
+        entry = self._known.get(key)
+        if entry is not None and self._clock() < entry[1]:
+            return entry[0]
+        try:
+            return self._look_up(key)
+        except SQLAlchemyError as error:
+            if entry is None:
+                raise KeysUnavailableError("the accounts' database cannot be read") from error
+            return entry[0]
+
+    def _look_up(self, key: str) -> int | None:
+        now = self._clock()
+        if now < self._unknown.get(key, 0.0) or not _KEY.fullmatch(key):
+            return None
+        with self._engine.connect() as connection:
+            project_id = connection.scalar(_PROJECT, {"key": key})
+        # The answer is as old as the question: `now` was taken before the read.
+        if project_id is None:
+            self._known.pop(key, None)
+            _put(self._unknown, key, now + LIFE)
+        else:
+            _put(self._known, key, (project_id, now + LIFE))
+        return project_id
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _put(cache: dict[str, T], key: str, value: T) -> None:
+    if len(cache) >= CAPACITY:
+        cache.clear()
+    cache[key] = value

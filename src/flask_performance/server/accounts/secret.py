@@ -1,0 +1,47 @@
+"""The server's secret: one file in the data folder, made once, readable by its owner alone."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from flask_performance.server.settings import Settings, SettingsError
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies and reset links. Raises SettingsError.
+
+    Losing the file logs everybody out and ends pending reset links; passwords keep working.
+    """
+    path = settings.secret_key
+    try:
+        if not path.exists():
+            _create(path)
+        key = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The secret key {path} cannot be read or made ({error}); check that the folder given "
+            "with --data is writable."
+        ) from error
+    if len(key) < 32:
+        raise SettingsError(
+            f"The secret key {path} is damaged; delete the file to get a new one, which logs "
+            "everybody out."
+        )
+    return key
+
+
+def _create(path: Path) -> None:
+    """All or nothing, and the first of two processes wins: write aside, then link."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".secret_key")  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(handle)
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(aside).unlink()

@@ -1,0 +1,134 @@
+"""Joins accounts to a Flask app: database, sign-up, log-in, log-out and password reset."""
+
+from datetime import timedelta
+from typing import Any
+
+import email_validator
+from flask import Flask, flash
+from flask_security import (
+    Security,
+    SQLAlchemyUserDatastore,
+    user_not_registered,
+    user_registered,
+)
+from flask_security.core import RoleMixin
+from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
+
+from flask_performance.server.settings import Settings
+
+from . import database, service
+from .dsn import EXTENSION
+from .mail import LogMail
+from .models import User, db
+from .secret import secret_key
+
+#: Protects every form of the app; the REST API, which knows no cookie, exempts itself.
+csrf = CSRFProtect()
+
+#: Where people land after they logged in or signed up.
+HOME = "/projects"
+
+#: No form and no API body is larger (bytes).
+MAX_BODY = 64 * 1024
+
+#: The same for every address, with or without an account.
+RESET_ASKED = (
+    "If this address has an account, a link to set a new password is in the server's log now: "
+    "ask the person who runs this server for it."
+)
+
+PRIVATE_DOMAINS = frozenset({"local", "localhost", "test"})
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give an app users. Call `upgrade(app)` before it serves. Raises SettingsError."""
+    app.extensions[EXTENSION] = settings
+    _accept_addresses_of_private_networks()
+    app.config.update(_flask(settings), **_security())
+    db.init_app(app)
+    with app.app_context():
+        database.enforce_foreign_keys(db.engine)
+    csrf.init_app(app)
+    security = Security(app, SQLAlchemyUserDatastore(db, User, RoleMixin), mail_util_cls=LogMail)
+    security.want_json(lambda _request: False)
+    # Only a session logs in to pages: no look at headers, and none into a body of JSON.
+    security.login_manager.request_loader(lambda _request: None)
+    user_registered.connect(_adopt, app)
+    user_not_registered.connect(_hint, app)
+
+
+def _accept_addresses_of_private_networks() -> None:
+    """A company's own mail may live under such names; email-validator's way is to edit its list."""
+    refused = email_validator.SPECIAL_USE_DOMAIN_NAMES
+    refused[:] = [name for name in refused if name not in PRIVATE_DOMAINS]
+
+
+def _flask(settings: Settings) -> dict[str, Any]:
+    secure = settings.url is not None and settings.url.startswith("https://")
+    return {
+        "SECRET_KEY": secret_key(settings),
+        "SQLALCHEMY_DATABASE_URI": database.url(settings),
+        "SQLALCHEMY_ENGINE_OPTIONS": {"connect_args": database.connect_args()},
+        "MAX_CONTENT_LENGTH": MAX_BODY,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": secure,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SECURE": secure,
+        "REMEMBER_COOKIE_DURATION": timedelta(days=30),
+        # A page stays open for days; its forms are good as long as its session.
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def _security() -> dict[str, Any]:
+    options = {
+        "REGISTERABLE": True,
+        "REGISTER_URL": "/signup",
+        "POST_REGISTER_VIEW": HOME,
+        "PASSWORD_CONFIRM_REQUIRED": False,
+        "LOGIN_URL": "/login",
+        "POST_LOGIN_VIEW": HOME,
+        "LOGOUT_URL": "/logout",
+        "POST_LOGOUT_VIEW": "/login",
+        "RECOVERABLE": True,
+        "RESET_URL": "/reset",
+        "POST_RESET_VIEW": "/login",
+        # Nobody learns from an answer whether an address has an account.
+        "RETURN_GENERIC_RESPONSES": True,
+        # No DNS question on sign-up, and a host of a company's own network needs no dot.
+        "EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "globally_deliverable": False},
+        # Only the reset link is mailed: the other mails say nothing that a log should.
+        "SEND_REGISTER_EMAIL": False,
+        "SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
+        "EMAIL_HTML": False,
+        "MSG_PASSWORD_RESET_REQUEST": (RESET_ASKED, "info"),
+        "MSG_GENERIC_RECOVERY": (RESET_ASKED, "info"),
+        # Argon2 needs no second hash. Its cost is OWASP's least for interactive log-in (Password
+        # Storage Cheat Sheet): 19 MiB, so that a log-in fits a small machine's memory.
+        "PASSWORD_HASH": "argon2",
+        "PASSWORD_SINGLE_HASH": {"argon2"},
+        "PASSWORD_SCHEMES": ["argon2"],
+        "PASSWORD_HASH_PASSLIB_OPTIONS": {
+            "argon2__memory_cost": 19 * 1024,
+            "argon2__time_cost": 2,
+            "argon2__parallelism": 1,
+        },
+        "JOIN_USER_ROLES": False,
+        # As directives without values; the default writes `no-store=True`, which is none.
+        "CACHE_CONTROL": {"no-store": None},
+        "API_ENABLED_METHODS": ["session"],
+        "CLI_USERS_NAME": None,
+        "CLI_ROLES_NAME": None,
+    }
+    return {f"SECURITY_{name}": value for name, value in options.items()}
+
+
+def _adopt(_app: Flask, user: User, **_other: object) -> None:
+    service.adopt_teams(user)
+
+
+def _hint(_app: Flask, **_other: object) -> None:
+    """After a sign-up with an address that has an account: the person lands on /login."""
+    flash("If you already have an account, log in or reset your password.", "info")

@@ -1,0 +1,133 @@
+"""Joins the API to a Flask app: one rule a path, a token checked, JSON out whatever happens."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from flask_performance.server.accounts import csrf, models, service
+from flask_performance.server.store.base import EventStore
+
+from . import openapi, parameters
+from .endpoints import ENDPOINTS, Call, Endpoint
+from .errors import Refusal, answer_http_exception, answer_refusal, not_found
+
+#: Every path takes all of them, so that a refusal is ours, with a sentence.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def init_app(app: Flask, store: EventStore) -> None:
+    """Add the API to an app whose accounts are set up."""
+    blueprint = Blueprint("api", __name__, url_prefix=openapi.PREFIX)
+    table: defaultdict[str, dict[str, Endpoint]] = defaultdict(dict)
+    for endpoint in ENDPOINTS:
+        table[endpoint.path][endpoint.method] = endpoint
+    for path, by_method in table.items():
+        _add(blueprint, path, _view(store, by_method))
+    _add(blueprint, "/openapi.json", _document())
+    _add(blueprint, "", _nothing)
+    _add(blueprint, "/", _nothing)
+    _add(blueprint, "/<path:_rest>", _nothing)
+    blueprint.register_error_handler(Refusal, answer_refusal)
+    blueprint.register_error_handler(HTTPException, answer_http_exception)
+    blueprint.register_error_handler(InternalServerError, answer_http_exception)
+    blueprint.after_request(_not_cached)
+    csrf.exempt(blueprint)
+    app.register_blueprint(blueprint)
+
+
+def _add(blueprint: Blueprint, path: str, view: Callable[..., Response]) -> None:
+    blueprint.add_url_rule(
+        path.replace("{id}", "<id>"),
+        endpoint=path.strip("/").replace("/", "_").replace(".", "_") or "root",
+        view_func=view,
+        methods=METHODS,
+        provide_automatic_options=False,
+    )
+
+
+def _view(store: EventStore, by_method: dict[str, Endpoint]) -> Callable[..., Response]:
+    def view(id: str | None = None) -> Response:
+        endpoint = _chosen(by_method)
+        user = _user()
+        project = None
+        if id is not None and (project := service.project_for(user, id)) is None:
+            raise not_found()
+        values = parameters.read(endpoint.parameters, request.args)
+        body = _body(endpoint.body) if endpoint.body else None
+        answer = endpoint.function(Call(store, user, values, project, body))
+        return _json(answer, endpoint.status)
+
+    return view
+
+
+def _chosen(by_method: dict[str, Endpoint]) -> Endpoint:
+    """The endpoint of this request's method; HEAD is answered like GET, without the body."""
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in by_method:
+        allowed = ", ".join(sorted(by_method))
+        raise Refusal(
+            *(405, "method_not_allowed", f"This address answers to {allowed}; use one of these."),
+            headers={"Allow": allowed},
+        )
+    return by_method[method]
+
+
+def _user() -> models.User:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    given = scheme.lower() == "bearer" and secret.strip()
+    user = service.user_by_token(secret.strip()) if given else None
+    if user is None:
+        challenge = 'Bearer realm="Flask-Performance"'
+        raise Refusal(
+            401,
+            "unauthorized",
+            "Send the header `Authorization: Bearer <token>`; "
+            "`flask-performance token create EMAIL` makes a token.",
+            headers={"WWW-Authenticate": challenge + (', error="invalid_token"' * bool(given))},
+        )
+    return user
+
+
+def _body(shape: type) -> Any:
+    if request.mimetype != "application/json":
+        raise Refusal(
+            415, "unsupported_media_type", "Send JSON with `Content-Type: application/json`."
+        )
+    try:
+        return msgspec.json.decode(request.get_data(), type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refusal(400, "bad_body", f"The body is not right: {error}.") from error
+
+
+def _document() -> Callable[[], Response]:
+    """The OpenAPI document needs no token: it holds nothing of anybody's."""
+    body = msgspec.json.encode(openapi.document())
+
+    def view() -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(
+                *(405, "method_not_allowed", "This address answers to GET; use that."),
+                headers={"Allow": "GET"},
+            )
+        return Response(body, mimetype="application/json")
+
+    return view
+
+
+def _nothing(_rest: str = "") -> Response:
+    raise Refusal(
+        404, "not_found", "There is no such address; GET /api/v1/openapi.json lists all there are."
+    )
+
+
+def _json(answer: Any, status: int) -> Response:
+    return Response(msgspec.json.encode(answer), status, mimetype="application/json")
+
+
+def _not_cached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,199 @@
+"""The endpoints: a function each, and one table of all that routes and OpenAPI are made from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask_performance.server.accounts import models, service
+from flask_performance.server.store.base import (
+    SECOND_US,
+    EventStore,
+    Filter,
+    UnknownCursorError,
+)
+
+from . import shapes, shown
+from .errors import Refusal, bad_parameter
+from .parameters import (
+    DEFAULT_LIMIT,
+    FILTERS,
+    PAGE,
+    STEP,
+    WINDOW,
+    Parameter,
+    Values,
+    filter_of,
+    step_of,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorised request, decoded."""
+
+    store: EventStore
+    user: models.User
+    values: Values
+    #: Set where the path names a project: one that the user may see.
+    project: models.Project | None = None
+    body: Any = None
+
+    @property
+    def filter(self) -> Filter:
+        assert self.project is not None  # noqa: S101 - the path names one
+        return filter_of(self.project.id, self.values)
+
+    @property
+    def limit(self) -> int:
+        return int(self.values.get("limit", DEFAULT_LIMIT))
+
+    @property
+    def cursor(self) -> str | None:
+        return self.values.get("cursor")
+
+
+def list_teams(call: Call) -> shapes.ListOf[shapes.Team]:
+    teams = [
+        shown.team(team, service.role_in(call.user, team)) for team in service.teams_of(call.user)
+    ]
+    return _page(teams, call)
+
+
+def list_projects(call: Call) -> shapes.ListOf[shapes.Project]:
+    return _page([shown.project(project) for project in service.projects_of(call.user)], call)
+
+
+def create_project(call: Call) -> shapes.Project:
+    new: shapes.NewProject = call.body
+    try:
+        return shown.project(service.create_project(_team(call.user, new.team), new.name))
+    except service.RefusedError as error:
+        raise Refusal(400, "refused", str(error)) from error
+
+
+def _team(user: models.User, public_id: str | None) -> models.Team:
+    if public_id is None:
+        return service.default_team(user)
+    team = service.team_for(user, public_id)
+    if team is None:
+        raise Refusal(
+            400,
+            "unknown_team",
+            "team is not the id of a team of yours; GET /api/v1/teams has them.",
+        )
+    if service.role_in(user, team) not in service.CREATORS:
+        raise Refusal(
+            403, "forbidden", "You only view this team; ask an owner of it for another role."
+        )
+    return team
+
+
+def get_project(call: Call) -> shapes.Project:
+    assert call.project is not None  # noqa: S101 - the path names one
+    return shown.project(call.project)
+
+
+def get_summary(call: Call) -> shapes.Summary:
+    filter = call.filter
+    return shown.summary(call.store.summary(filter), filter)
+
+
+def list_operations(call: Call) -> shapes.ListOf[shapes.Operation]:
+    filter = call.filter
+    return _page(shown.operations(call.store.operations(filter), filter), call)
+
+
+def get_series(call: Call) -> shapes.Series:
+    filter = call.filter
+    step = step_of(filter, call.values)
+    points = call.store.series(filter, step * SECOND_US)
+    return shapes.Series([shown.step(point, filter, step) for point in points], None, step)
+
+
+def list_requests(call: Call) -> shapes.ListOf[shapes.Request]:
+    try:
+        page = call.store.requests(call.filter, call.limit, call.cursor)
+    except UnknownCursorError as error:
+        raise _unknown_cursor() from error
+    return shapes.ListOf([shown.request(row) for row in page.rows], page.next)
+
+
+def get_ledger(call: Call) -> shapes.Ledger:
+    return shown.ledger(call.store.ledger(call.filter))
+
+
+def _page(items: Sequence[T], call: Call) -> shapes.ListOf[T]:
+    """A list that is whole in memory, by the page; its cursor is the place to go on from."""
+    cursor = "0" if call.cursor is None else call.cursor
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
+        raise _unknown_cursor()
+    first, last = int(cursor), int(cursor) + call.limit
+    return shapes.ListOf(list(items[first:last]), str(last) if last < len(items) else None)
+
+
+def _unknown_cursor() -> Refusal:
+    return bad_parameter(
+        "cursor", "is not one that this server handed out; leave it out to begin again."
+    )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row of the table. A path with `{id}` answers only to members of that project's team."""
+
+    method: str
+    path: str
+    function: Callable[[Call], Any]
+    words: str
+    answer: Any
+    parameters: tuple[Parameter, ...] = ()
+    body: type | None = None
+    status: int = 200
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/teams", list_teams, "Your teams.", shapes.ListOf[shapes.Team], PAGE),
+    Endpoint(
+        *("GET", "/projects", list_projects, "The projects of your teams."),
+        shapes.ListOf[shapes.Project],
+        PAGE,
+    ),
+    Endpoint(
+        *("POST", "/projects", create_project, "Create a project, with a DSN."),
+        shapes.Project,
+        body=shapes.NewProject,
+        status=201,
+    ),
+    Endpoint("GET", "/projects/{id}", get_project, "One project.", shapes.Project),
+    Endpoint(
+        *("GET", "/projects/{id}/summary", get_summary, "The requests in a few numbers."),
+        shapes.Summary,
+        WINDOW + FILTERS,
+    ),
+    Endpoint(
+        *("GET", "/projects/{id}/operations", list_operations, "Operations, most time first."),
+        shapes.ListOf[shapes.Operation],
+        WINDOW + FILTERS + PAGE,
+    ),
+    Endpoint(
+        *("GET", "/projects/{id}/series", get_series, "The requests over time."),
+        shapes.Series,
+        WINDOW + FILTERS + STEP,
+    ),
+    Endpoint(
+        *("GET", "/projects/{id}/requests", list_requests, "Single requests, newest first."),
+        shapes.ListOf[shapes.Request],
+        WINDOW + FILTERS + PAGE,
+    ),
+    Endpoint(
+        "GET",
+        "/projects/{id}/ledger",
+        get_ledger,
+        "What the app saw, and what became of it. Of the filters only `environment` applies: "
+        "clients count all they see.",
+        shapes.Ledger,
+        WINDOW + FILTERS,
+    ),
+)

@@ -1,0 +1,161 @@
+"""What the API answers, as types. The OpenAPI document is generated from them.
+
+Durations are milliseconds, sizes bytes, times RFC 3339 in UTC, shares and rates of errors 0 to 1.
+"""
+
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+
+from flask_performance.wire import Outcome
+
+T = TypeVar("T")
+
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Rate = Annotated[float, msgspec.Meta(ge=0)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, description="Milliseconds.")]
+Bytes = Annotated[int, msgspec.Meta(ge=0, description="Bytes.")]
+
+
+class ListOf(msgspec.Struct, Generic[T], frozen=True):
+    """Some items, and the cursor that continues after them; null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+class Team(msgspec.Struct, frozen=True):
+    """People who share projects."""
+
+    id: str
+    name: str
+    role: Annotated[str, msgspec.Meta(description="Yours: owner, admin, member or viewer.")]
+
+
+class TeamName(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A monitored app."""
+
+    id: str
+    name: str
+    #: null when every key of the project is revoked.
+    dsn: Annotated[str | None, msgspec.Meta(description="What METRIC_DSN is set to.")]
+    team: TeamName
+    created: Time
+
+
+class NewProject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A project to create."""
+
+    name: str
+    team: Annotated[
+        str | None, msgspec.Meta(description="A team's id. Left out: your first team.")
+    ] = None
+
+
+class Quantiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Durations within 1 %; null where nothing happened."""
+
+    p50: Milliseconds | None
+    p95: Milliseconds | None
+    p99: Milliseconds | None
+
+
+class Numbers(Quantiles, frozen=True, kw_only=True):
+    """A set of requests in a few numbers."""
+
+    requests: Count
+    errors: Annotated[int, msgspec.Meta(ge=0, description="Status 500 or above, or failed.")]
+    error_rate: Share
+    per_second: Rate
+    mean: Milliseconds | None
+
+
+class Summary(Numbers, frozen=True, kw_only=True):
+    """The requests of a window in a few numbers."""
+
+    start: Time
+    end: Time
+
+
+class Operation(Numbers, frozen=True, kw_only=True):
+    """Method and route, with the numbers of its requests."""
+
+    method: str
+    route: Annotated[str, msgspec.Meta(description="Empty: the requests that matched no route.")]
+    endpoint: str | None
+    share: Annotated[float, msgspec.Meta(ge=0, le=1, description="Of the total time.")]
+
+
+class Step(Quantiles, frozen=True, kw_only=True):
+    """One step of a series. Its requests are counted by how they ended."""
+
+    start: Time
+    requests: Count
+    errors: Count
+    per_second: Rate
+    informational: Count
+    success: Count
+    redirect: Count
+    client_error: Count
+    server_error: Count
+    disconnected: Count
+
+
+class Series(msgspec.Struct, frozen=True):
+    """Steps, oldest first; steps without requests are there too."""
+
+    items: list[Step]
+    next: str | None
+    step: Annotated[int, msgspec.Meta(ge=1, description="Seconds.")]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that the app served."""
+
+    id: int
+    start: Time
+    duration: Milliseconds
+    method: str
+    route: str
+    endpoint: str | None
+    path: str
+    status: int
+    outcome: Outcome
+    first_byte: Milliseconds | None
+    request_bytes: Bytes | None
+    response_bytes: Bytes | None
+    cpu: Milliseconds | None
+    queue: Milliseconds | None
+    exception: str | None
+    trace_id: str | None
+    consumer: str | None
+    instance: str
+    host: str | None
+    environment: str | None
+    release: str | None
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """seen = stored + dropped + waiting + lost, over what was reported in the window."""
+
+    seen: Count
+    stored: Count
+    waiting: Count
+    lost: Count
+    dropped: Annotated[dict[str, int], msgspec.Meta(description="Requests by reason.")]
+    silent: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            description="Processes that said nothing in the last 5 minutes of the window and "
+            "since, and no goodbye: idle, or ended by force. What one that ended saw after its "
+            "last batch is unknown, and in none of the other numbers.",
+        ),
+    ]

@@ -1,0 +1,132 @@
+"""From rows of the store and the accounts to what the API answers: units, rates and shares."""
+
+from collections.abc import Sequence
+
+from flask_performance.server.accounts import dsn, models
+from flask_performance.server.store.base import (
+    SECOND_US,
+    Filter,
+    LedgerTotals,
+    OperationStats,
+    Point,
+    RequestRow,
+    Stats,
+)
+
+from . import shapes
+from .times import from_us
+
+
+def milliseconds(us: float | None) -> float | None:
+    """Milliseconds to the microsecond."""
+    return None if us is None else round(us / 1000, 3)
+
+
+def team(team: models.Team, role: models.Role | None) -> shapes.Team:
+    return shapes.Team(team.public_id, team.name, role or models.Role.VIEWER)
+
+
+def project(project: models.Project) -> shapes.Project:
+    created_us = int(project.created_at.timestamp() * SECOND_US)
+    return shapes.Project(
+        id=project.public_id,
+        name=project.name,
+        dsn=dsn.dsn(dsn.base_url(), project.key) if project.key else None,
+        team=shapes.TeamName(project.team.public_id, project.team.name),
+        created=from_us(created_us),
+    )
+
+
+def _numbers(stats: Stats, seconds: float) -> dict[str, float | None]:
+    some = stats.requests > 0
+    return {
+        "requests": stats.requests,
+        "errors": stats.errors,
+        "error_rate": stats.errors / stats.requests if some else 0.0,
+        "per_second": stats.requests / seconds,
+        "mean": milliseconds(stats.duration_us / stats.requests) if some else None,
+        "p50": milliseconds(stats.p50_us),
+        "p95": milliseconds(stats.p95_us),
+        "p99": milliseconds(stats.p99_us),
+    }
+
+
+def summary(stats: Stats, filter: Filter) -> shapes.Summary:
+    return shapes.Summary(
+        start=from_us(filter.start_us),
+        end=from_us(filter.end_us),
+        **_numbers(stats, filter.seconds),  # type: ignore[arg-type]
+    )
+
+
+def operations(rows: Sequence[OperationStats], filter: Filter) -> list[shapes.Operation]:
+    """Shares are of the time of all rows."""
+    total_us = sum(row.duration_us for row in rows)
+    return [
+        shapes.Operation(
+            method=row.method,
+            route=row.route,
+            endpoint=row.endpoint,
+            share=row.duration_us / total_us if total_us else 0.0,
+            **_numbers(row, filter.seconds),  # type: ignore[arg-type]
+        )
+        for row in rows
+    ]
+
+
+def step(point: Point, filter: Filter, seconds: int) -> shapes.Step:
+    """The first and the last step may reach out of the window: their rate is of what is inside."""
+    start_us = max(point.start_us, filter.start_us)
+    end_us = min(point.start_us + seconds * SECOND_US, filter.end_us)
+    return shapes.Step(
+        start=from_us(point.start_us),
+        requests=point.requests,
+        errors=point.server_error,
+        per_second=point.requests * SECOND_US / (end_us - start_us),
+        informational=point.informational,
+        success=point.success,
+        redirect=point.redirect,
+        client_error=point.client_error,
+        server_error=point.server_error,
+        disconnected=point.disconnected,
+        p50=milliseconds(point.p50_us),
+        p95=milliseconds(point.p95_us),
+        p99=milliseconds(point.p99_us),
+    )
+
+
+def request(row: RequestRow) -> shapes.Request:
+    return shapes.Request(
+        id=row.id,
+        start=from_us(row.start_us),
+        duration=row.duration_us / 1000,
+        method=row.method,
+        route=row.route,
+        endpoint=row.endpoint,
+        path=row.path,
+        status=row.status,
+        outcome=row.outcome,
+        first_byte=milliseconds(row.first_byte_us),
+        request_bytes=row.request_bytes,
+        response_bytes=row.response_bytes,
+        cpu=milliseconds(row.cpu_us),
+        queue=milliseconds(row.queue_us),
+        exception=row.exception,
+        trace_id=row.trace_id,
+        consumer=row.consumer,
+        instance=row.instance,
+        host=row.host,
+        environment=row.environment,
+        release=row.release,
+    )
+
+
+def ledger(totals: LedgerTotals) -> shapes.Ledger:
+    return shapes.Ledger(
+        seen=totals.seen,
+        stored=totals.stored,
+        waiting=totals.waiting,
+        lost=totals.lost,
+        dropped=totals.dropped,
+        silent=totals.silent,
+    )

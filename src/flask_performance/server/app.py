@@ -1,0 +1,203 @@
+"""The one place that joins the rooms: settings in, a running platform out.
+
+```
+ Granian ─ ASGI ─┬─ /v1/collector/<key> ─ Collector ─▶ Journal ─▶ IngestWorker ─▶ DuckDBStore
+ (one process,   ├─ …/live ────────────── LiveHub ◀──── revisions ───────────────────┤
+  one loop)      └─ everything else ───── Flask in threads: pages, API ◀─────────────┘
+```
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Final, cast
+
+from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi_typing import WSGIApp
+from flask import Flask, jsonify
+from flask.typing import ResponseReturnValue
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import accounts, api, dashboard
+from .accounts import KeyRing, models
+from .accounts.dsn import dsn
+from .collector.endpoint import Collector, Headers
+from .folder import exclusive
+from .ingest.worker import IngestWorker
+from .jobs import JobRunner, jobs
+from .live.hub import LiveHub
+from .queue.journal import Journal
+from .settings import Settings, SettingsError
+from .store.base import EventStore
+from .store.duckdb import DuckDBStore
+
+log = logging.getLogger(__name__)
+
+#: Open connections at once; every open live page holds one.
+CONNECTIONS: Final = 8192
+#: Threads that answer pages and API; DuckDB uses more than one core for a question by itself.
+WEB_THREADS: Final = 8
+#: SIGTERM is to be over in 10 seconds. How long open requests may take to end …
+LAST_ANSWERS: Final = 2.0
+#: … and how long ingest may empty the journal (seconds). The rest waits on disk.
+DRAIN: Final = 4.0
+
+
+def create_web(settings: Settings, store: EventStore) -> Flask:
+    """Pages and REST API. The accounts' database is created or upgraded here."""
+    app = Flask("flask_performance.server.web", static_folder=None)
+    accounts.init_app(app, settings)
+    accounts.upgrade(app)
+    dashboard.init_app(app, store)
+    api.init_app(app, store)
+    app.add_url_rule("/health", view_func=_health)
+    return app
+
+
+def _health() -> ResponseReturnValue:
+    """Answers as soon as there is anything to answer: every part is up by then."""
+    return jsonify(status="ok", version=version("flask-performance"))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """All parts, running."""
+
+    asgi: Starlette
+    hub: LiveHub
+
+
+@contextlib.contextmanager
+def platform(settings: Settings) -> Iterator[Platform]:
+    """Open every part in the order of their needs, close them in the opposite one.
+
+    Raises SettingsError where a part cannot start; then nothing was damaged.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(exclusive(settings))
+        store = stack.enter_context(contextlib.closing(DuckDBStore(settings.events)))
+        journal = Journal(settings.journal)
+        stack.callback(journal.close)
+        web = create_web(settings, store)
+        keys = stack.enter_context(contextlib.closing(KeyRing.open(settings)))
+        ingest = IngestWorker(journal, store, partial(_project_exists, web))
+        ingest.start()
+        stack.callback(ingest.stop, DRAIN)
+        runner = JobRunner(jobs(store))
+        runner.start()
+        stack.callback(runner.stop)
+        hub = LiveHub(partial(dashboard.open_view, web), store.revision)
+        collector = Collector(journal, keys.project_id, partial(_collector_page, settings))
+        stack.callback(collector.close)
+        yield Platform(Starlette(routes=_routes(web, collector, hub)), hub)
+
+
+def _project_exists(web: Flask, project_id: int) -> bool:
+    """For ingest: while the accounts cannot be read, every project is there."""
+    with web.app_context():
+        try:
+            return models.db.session.get(models.Project, project_id) is not None
+        except SQLAlchemyError:
+            log.warning("Ingest cannot ask whether a project was deleted", exc_info=True)
+            return True
+
+
+def _collector_page(
+    settings: Settings, base_url: str, key: str, known: bool
+) -> tuple[str, Headers]:
+    html = dashboard.collector_page(dsn(settings.url or base_url, key), known=known)
+    headers = [(k.lower().encode(), v.encode()) for k, v in dashboard.SECURITY_HEADERS.items()]
+    return html, headers
+
+
+def _routes(web: Flask, collector: Collector, hub: LiveHub) -> list[BaseRoute]:
+    pages = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
+    return [
+        Route("/v1", collector, methods=None),
+        Route("/v1/{rest:path}", collector, methods=None),
+        Route("/projects/live", hub.endpoint),
+        Route("/projects/{project}/live", hub.endpoint),
+        Mount("/", _as_coroutines(pages)),
+    ]
+
+
+def _as_coroutines(app: ASGIApp) -> ASGIApp:
+    """Granian's `receive` gives an awaitable that is no coroutine, and a2wsgi needs one."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_one() -> Message:
+            return await receive()
+
+        await app(scope, receive_one, send)
+
+    return call
+
+
+def run(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Raises SettingsError before anything is served."""
+    _check_port(host, port)
+    with platform(settings) as parts:
+        settings.address.write_text(_address(host, port) + "\n", encoding="utf-8")
+        asyncio.run(_serve(parts, host, port))
+
+
+def _address(host: str, port: int) -> str:
+    """Where a browser on this machine finds us."""
+    reachable = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _check_port(host: str, port: int) -> None:
+    """Granian shares its port with whoever wants it; a second server must not start so."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host} port {port} ({error.strerror or error}). "
+            "Stop what uses it, or choose another with --host and --port."
+        ) from error
+
+
+async def _serve(parts: Platform, host: str, port: int) -> None:
+    server = Server(
+        parts.asgi,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        websockets=False,
+        log_level=LogLevels.error,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+    )
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(ended.wait())
+    log.info("Flask-Performance is ready at %s", _address(host, port))
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    log.info("Stopping: no new requests, saving what was accepted")
+    parts.hub.close()
+    server.stop()  # type: ignore[no-untyped-call]
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, LAST_ANSWERS)

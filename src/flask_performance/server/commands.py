@@ -1,0 +1,46 @@
+"""The commands of `flask-performance`. Each knows its options; the work is done in the rooms."""
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from .accounts.commands import GROUPS, data_option
+from .demo.command import demo
+from .settings import Settings, SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flask-performance")
+def cli() -> None:
+    """Every real request of a Flask app, live, and the proof that none was missed."""
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
+@data_option
+def serve(host: str, port: int, data: Path | None) -> None:
+    """Run the platform: collector, pages and API in this one process."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from .app import run  # half a second that no other command needs
+
+    try:
+        run(Settings.read(data), host, port)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+cli.add_command(demo)
+for group in GROUPS:
+    cli.add_command(group)

@@ -1,0 +1,75 @@
+"""Error pages: what happened, why, what to do next."""
+
+from typing import Any, Final
+
+from flask import Flask, Response, current_app, make_response, render_template, request
+from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from .assets import Assets
+
+#: Status to title and next step. The rest is said by the error itself.
+WORDS: Final = {
+    400: ("This address does not work", "Check the part after the question mark, or start afresh."),
+    403: (
+        "You may not see this",
+        "Ask an owner of the team to let you in, or log in with another account.",
+    ),
+    404: (
+        "There is nothing here",
+        "The address is wrong, it was deleted, or it belongs to a team that you are not in.",
+    ),
+    405: ("This address takes no such request", "Open it from a page of this server."),
+    413: ("That is too much at once", "Send less."),
+    429: ("Too many requests", "Wait a minute, then try again."),
+    500: (
+        "Something broke on this server",
+        "Nothing that was recorded is lost. Try again; if it stays, the server's log says why.",
+    ),
+}
+#: Machines ask here and get their answers as JSON.
+MACHINES: Final = ("/api/", "/v1/")
+
+
+def init_app(app: Flask) -> None:
+    """Give people pages where something fails; machines keep their own answers."""
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(CSRFError, csrf_error)
+
+
+def http_error(error: HTTPException) -> Response | HTTPException:
+    """The page of an HTTP error."""
+    if error.response is not None or request.path.startswith(MACHINES):
+        return error
+    status = error.code or InternalServerError.code
+    title, advice = WORDS.get(status, (error.name, "Go back and try again."))
+    said = status == 400 and error.description
+    detail = error.description if said else None
+    words = {"status": status, "title": title, "advice": advice, "detail": detail}
+    page = plain_page(words) if status >= 500 else render_template("error.html", **words)
+    response = make_response(page, status)
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def plain_page(words: dict[str, Any]) -> str:
+    """The error page without asking who is there: what failed may be just that."""
+    template = current_app.jinja_env.get_template("error.html")
+    return template.render(**words, broken=True, assets=Assets(), theme="", person=None)
+
+
+def csrf_error(error: HTTPException) -> Response | HTTPException:
+    """A form whose token is missing or belongs to another session."""
+    if request.path.startswith(MACHINES):
+        return error
+    page = render_template(
+        "error.html",
+        status=400,
+        title="This form is out of date",
+        detail="You logged in or out in another tab since it was opened, or cookies are off. "
+        "Nothing was changed.",
+        advice="Go back, reload the page and send the form again.",
+    )
+    return make_response(page, 400)

@@ -1,0 +1,127 @@
+"""What a page that is open hears: the whole state of each of its panels, whenever it is asked.
+
+The live hub opens a view for every connection, keeps one for all that have the same `key`, and
+sends the events whose data changed. Because an event carries its panel's whole state, a reader
+that lost the connection has neither a gap nor a repeat after it.
+"""
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Final
+
+from flask import Flask, request
+from werkzeug.exceptions import HTTPException
+
+from flask_performance.server.store.base import EventStore
+
+from . import access
+from .pages.project import PANELS
+from .panels import ledger, projects, requests, throughput
+from .render import panel_event
+from .scope import Project, ProjectsScope, Scope
+from .state import State, StateError
+
+#: Panels that are asked for every time: they are cheap, whatever the range.
+ALWAYS: Final = frozenset({ledger.PANEL.name, requests.PANEL.name})
+#: The others move once in so many seconds, which is as fast as people read numbers; in ranges from
+#: `LONG_FROM` seconds on, where a second's news changes nothing that can be seen, even more slowly.
+PACE: Final = 1.0
+LONG_FROM: Final = 6 * 3_600
+LONG_PACE: Final = 5.0
+EXTENSION: Final = "flask_performance_dashboard"
+
+
+class LiveView(ABC):
+    """One page as one group of people watches it."""
+
+    #: The store's ids of the projects whose news matter.
+    project_ids: tuple[int, ...]
+    #: Equal for views that show the same to everybody who may see them.
+    key: Hashable
+
+    #: Whether the last events left something out that is news by now.
+    behind: bool = False
+
+    @abstractmethod
+    def events(self) -> dict[str, str]:
+        """Event name to data: JSON for "pulse" and charts, a panel's HTML for the rest."""
+
+
+class ProjectView(LiveView):
+    """The overview of a project. Before its first request there is only a pulse."""
+
+    def __init__(self, app: Flask, store: EventStore, project: Project, state: State) -> None:
+        self.project_ids = (project.id,)
+        self.key = ("project", project, state)
+        self._app, self._store, self._project, self._state = app, store, project, state
+        self._texts: dict[str, str] = {}
+        self._next = 0.0
+        self._filling = False
+
+    def events(self) -> dict[str, str]:
+        with self._app.app_context():
+            scope = Scope(self._store, self._project, self._state)
+            if scope.seen:
+                self._render(scope)
+            return {"pulse": pulse(scope.now_us, scope.newest_us), **self._texts}
+
+    def _render(self, scope: Scope) -> None:
+        now = time.monotonic()
+        due = now >= self._next
+        if due:
+            self._next = now + (PACE if scope.window.seconds < LONG_FROM else LONG_PACE)
+        for panel in PANELS:
+            if due or panel.name in ALWAYS:
+                self._texts[panel.name] = panel_event(self._app, panel, scope)
+        if due:  # a bar that waits for its step is news without a new request
+            self._filling = throughput.filling(scope)
+        self.behind = not due or self._filling
+
+
+class ProjectsView(LiveView):
+    """The list of projects."""
+
+    def __init__(self, app: Flask, store: EventStore, found: list[Project]) -> None:
+        self.project_ids = tuple(project.id for project in found)
+        self.key = ("projects", *found)
+        self._app, self._store, self._projects = app, store, found
+
+    def events(self) -> dict[str, str]:
+        with self._app.app_context():
+            scope = ProjectsScope(self._store, self._projects)
+            return {
+                "pulse": pulse(scope.now_us, scope.newest_us),
+                projects.PANEL.name: panel_event(self._app, projects.PANEL, scope),
+            }
+
+
+def open_view(app: Flask, path: str, query_string: str, cookie_header: str) -> LiveView | None:
+    """The view of a page (`path` without "/live") for the person whose cookies these are.
+
+    None: nobody is logged in, the page is not theirs, or it has nothing live.
+    """
+    store: EventStore = app.extensions[EXTENSION]
+    headers = {"Cookie": cookie_header} if cookie_header else {}
+    with app.test_request_context(path, query_string=query_string, headers=headers):
+        if access.person() is None:
+            return None
+        try:
+            return _view(app, store)
+        except (HTTPException, StateError):
+            return None
+
+
+def _view(app: Flask, store: EventStore) -> LiveView | None:
+    if request.endpoint == "dashboard.projects":
+        return ProjectsView(app, store, access.projects())
+    if request.endpoint == "dashboard.project" and request.view_args:
+        project = access.project(request.view_args["public_id"])
+        return ProjectView(app, store, project, State.read(request.args))
+    return None
+
+
+def pulse(now_us: int, newest_us: int | None) -> str:
+    """The age of the newest data, by the platform's clock, so that the reader's may be wrong."""
+    return json.dumps({"now_us": now_us, "newest_us": newest_us})

@@ -1,0 +1,1 @@
+"""The pages: each reads who asks, what is asked, and renders its panels."""

@@ -1,0 +1,91 @@
+"""A project's pages: the live overview, and the set-up that it starts with."""
+
+from typing import Final
+
+from flask import Blueprint, current_app, render_template, request
+from flask_security import auth_required
+from werkzeug.exceptions import BadRequest
+
+from flask_performance.server.store.base import EventStore
+
+from .. import access
+from ..formats import instant
+from ..panels import headline, latency, ledger, operations, requests, throughput
+from ..panels.base import Panel
+from ..render import page_panels
+from ..scope import Project, Scope
+from ..snippets import snippets, test_command
+from ..state import STATUS_CLASSES, State, StateError
+from ..window import RANGES
+
+#: In the order of the page.
+PANELS: Final[tuple[Panel[Scope], ...]] = (
+    ledger.PANEL,
+    headline.PANEL,
+    throughput.PANEL,
+    latency.PANEL,
+    operations.PANEL,
+    requests.PANEL,
+)
+
+
+def register(blueprint: Blueprint, store: EventStore) -> None:
+    """Add the routes to the dashboard's blueprint."""
+
+    @blueprint.get("/projects/<public_id>")
+    @auth_required("session")
+    def project(public_id: str) -> str:
+        shown = access.project(public_id)
+        scope = Scope(store, shown, state())
+        return overview(scope) if scope.seen else setup(scope)
+
+    @blueprint.get("/projects/<public_id>/setup")
+    @auth_required("session")
+    def project_setup(public_id: str) -> str:
+        return setup(Scope(store, access.project(public_id), State()))
+
+
+def state() -> State:
+    """The state in the request's URL. Raises BadRequest."""
+    try:
+        return State.read(request.args)
+    except StateError as error:
+        raise BadRequest(str(error)) from error
+
+
+def overview(scope: Scope) -> str:
+    """The page of a project that has requests."""
+    return render_template(
+        "overview.html",
+        **_frame(scope, "overview"),
+        panels=page_panels(current_app, PANELS, scope),
+        ranges=RANGES,
+        status_classes=STATUS_CLASSES,
+        window={
+            "start": instant(scope.window.start_us),
+            "end": instant(scope.window.end_us),
+            "step": scope.window.step_us // 1_000_000,
+        },
+    )
+
+
+def setup(scope: Scope) -> str:
+    """How to send the first request; waits for it if none has come."""
+    project: Project = scope.project
+    return render_template(
+        "setup.html",
+        **_frame(scope, "setup"),
+        snippets=snippets(project.dsn) if project.dsn else [],
+        test_command=test_command(project.dsn) if project.dsn else None,
+    )
+
+
+def _frame(scope: Scope, page: str) -> dict[str, object]:
+    return {
+        "scope": scope,
+        "project": scope.project,
+        "projects": access.projects(),
+        "page": page,
+        "newest_us": scope.newest_us,
+        "now_us": scope.now_us,
+    }

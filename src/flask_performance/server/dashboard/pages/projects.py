@@ -1,0 +1,137 @@
+"""The list of projects, and the forms that make projects and teams."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_security import auth_required
+from flask_wtf import FlaskForm  # type: ignore[import-untyped]
+from werkzeug import Response
+from wtforms import SelectField, StringField  # type: ignore[import-untyped]
+
+from flask_performance.server.accounts import models, service
+from flask_performance.server.store.base import EventStore
+
+from .. import access
+from ..panels import projects as panel
+from ..render import panel_html
+from ..scope import ProjectsScope
+
+#: The choice in the form of a project that makes a team with it.
+NEW_TEAM = "new"
+
+
+class TeamForm(FlaskForm):  # type: ignore[misc]
+    name = StringField("Team name")
+
+
+class ProjectForm(FlaskForm):  # type: ignore[misc]
+    name = StringField("Project name")
+    team = SelectField("Team")
+    new_team = StringField("Name of the new team")
+
+
+def register(blueprint: Blueprint, store: EventStore) -> None:
+    """Add the routes to the dashboard's blueprint."""
+
+    @blueprint.get("/")
+    def home() -> Response:
+        known = access.person() is not None
+        return redirect(url_for("dashboard.projects" if known else "security.login"))
+
+    @blueprint.get("/projects")
+    @auth_required("session")
+    def projects() -> str:
+        scope = ProjectsScope(store, access.projects())
+        panels = {"projects": panel_html(current_app, panel.PANEL, scope)}
+        return render_template("projects.html", scope=scope, panels=panels)
+
+    @blueprint.route("/projects/new", methods=["GET", "POST"])
+    @auth_required("session")
+    def new_project() -> str | Response | tuple[str, int]:
+        form = project_form()
+        if not form.is_submitted():
+            return render_template("new_project.html", form=form)
+        if form.validate() and (made := create_project(form)):
+            return redirect(url_for("dashboard.project", public_id=made.public_id))
+        return render_template("new_project.html", form=form), 422
+
+    @blueprint.route("/teams/new", methods=["GET", "POST"])
+    @auth_required("session")
+    def new_team() -> str | Response | tuple[str, int]:
+        form = TeamForm()
+        if not form.is_submitted():
+            return render_template("new_team.html", form=form)
+        team = create_team(form.name) if form.validate() else None
+        if team is None:
+            return render_template("new_team.html", form=form), 422
+        return redirect(url_for("dashboard.new_project", team=team.public_id))
+
+
+def project_form() -> ProjectForm:
+    """The form of a new project, with the teams that the person may add one to."""
+    form = ProjectForm()
+    user = access.member()
+    teams = [team for team in service.teams_of(user) if may_create(user, team)]
+    form.team.choices = [(team.public_id, team.name) for team in teams]
+    form.team.choices.append((NEW_TEAM, "New team…"))
+    if not form.is_submitted():
+        form.team.data = asked_team(form.team.choices)
+        if not teams:  # a name to keep or to change: the first project needs one field
+            form.new_team.data = service.DEFAULT_TEAM
+    return form
+
+
+def asked_team(choices: list[tuple[str, str]]) -> str:
+    """The team that the URL asks for, else the first."""
+    asked = request.args.get("team", "")
+    return asked if asked in dict(choices) else choices[0][0]
+
+
+def may_create(user: models.User, team: models.Team) -> bool:
+    """Whether the user may add a project to the team."""
+    return service.role_in(user, team) in service.CREATORS
+
+
+def create_project(form: ProjectForm) -> models.Project | None:
+    """The new project; None with the reason at its field."""
+    try:  # before a team is made for a project that cannot be
+        given(form.name, "project")
+    except service.RefusedError as error:
+        refuse(form.name, error)
+        return None
+    team = create_team(form.new_team) if form.team.data == NEW_TEAM else chosen_team(form)
+    if team is None:
+        return None
+    form.team.data = team.public_id
+    try:
+        return service.create_project(team, form.name.data or "")
+    except service.RefusedError as error:
+        refuse(form.name, error)
+        return None
+
+
+def create_team(field: Any) -> models.Team | None:
+    """The new team of that name; None with the reason at the field."""
+    try:
+        return service.create_team(access.member(), given(field, "team"))
+    except service.RefusedError as error:
+        refuse(field, error)
+        return None
+
+
+def chosen_team(form: ProjectForm) -> models.Team | None:
+    user = access.member()
+    team = service.team_for(user, form.team.data or "")
+    return team if team is not None and may_create(user, team) else None
+
+
+def given(field: Any, thing: str) -> str:
+    """The name in a field. Raises RefusedError with what to do, in the words of the form."""
+    if not (field.data or "").strip():
+        raise service.RefusedError(f"Give the {thing} a name.")
+    return service.clean_name(field.data)
+
+
+def refuse(field: Any, error: Exception) -> None:
+    """Say at a field why its value cannot be used."""
+    field.errors = [*field.errors, str(error)]

@@ -1,0 +1,136 @@
+"""The headline: how much, how fast, how many errors, each against the period before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask_performance.server.store.base import Stats
+
+from ..formats import count, duration_unit, percent, rate_unit, significant, span
+from ..scope import RATED_AFTER, Scope
+from .base import Panel
+
+#: A difference smaller than this share is "the same": it says nothing a person could act on.
+SAME: Final = 0.02
+#: The error rate is compared in points of a per cent: from 0 there is no ratio.
+SAME_POINTS: Final = 0.0005
+#: Up to so many requests the count says more than a rate.
+FEW: Final = 100
+#: Above this ratio a factor reads better than a per cent.
+FACTOR_FROM: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure against the period before: an arrow, words, and whether that is good."""
+
+    arrow: str
+    words: str
+    verdict: str  # "better", "worse" or "neutral"
+
+
+#: There is nothing to compare, or nothing to say about it.
+NO_CHANGE: Final = Change("", "", "neutral")
+AS_BEFORE: Final = Change("", "as before", "neutral")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the headline."""
+
+    label: str
+    value: str
+    unit: str
+    note: str
+    change: Change
+
+
+def show(scope: Scope) -> Mapping[str, Any]:
+    young = scope.young_us is not None
+    return {"figures": figures(scope.summary, scope.before, scope.watched_seconds, young=young)}
+
+
+def figures(now: Stats, before: Stats, seconds: float, *, young: bool = False) -> list[Figure]:
+    """The five figures of a period of so many seconds and of the one before it.
+
+    `young`: the project's first data came in it, and the seconds are those since then.
+    """
+    return [
+        _requests(now, before, seconds, young),
+        *(_quantile(name, now, before) for name in ("p50", "p95", "p99")),
+        Figure(
+            "Error rate",
+            percent(_error_rate(now)),
+            "%",
+            f"{count(now.errors)} failed" if now.requests else "",
+            error_change(_error_rate(now), _error_rate(before)),
+        ),
+    ]
+
+
+def requests_change(now: int, before: int) -> Change:
+    """More requests are neither good nor bad. Speaks for all figures where nothing was before."""
+    if not before:
+        return Change("", "no earlier data" if now else "", "neutral")
+    return relative(now, before, ("more", "fewer"), None)
+
+
+def relative(
+    now: float | None, before: float | None, words: tuple[str, str], worse: str | None
+) -> Change:
+    """More or less than before, in per cent or as a factor; `worse` names the bad direction."""
+    if now is None or not before:
+        return NO_CHANGE
+    ratio = now / before
+    if abs(ratio - 1) < SAME:
+        return AS_BEFORE
+    word = words[0] if ratio > 1 else words[1]
+    verdict = "neutral" if worse is None else ("worse" if word == worse else "better")
+    return Change("↑" if ratio > 1 else "↓", f"{_size(ratio)} {word}", verdict)
+
+
+def error_change(now: float | None, before: float | None) -> Change:
+    """The error rate against before, in points."""
+    if now is None or before is None:
+        return NO_CHANGE
+    points = now - before
+    if abs(points) < SAME_POINTS:
+        return AS_BEFORE
+    words = f"{significant(abs(points) * 100)} points {'more' if points > 0 else 'fewer'}"
+    return Change("↑" if points > 0 else "↓", words, "worse" if points > 0 else "better")
+
+
+def _requests(now: Stats, before: Stats, seconds: float, young: bool) -> Figure:
+    """How many: the count while they are few, then the rate; the small print has the other one."""
+    unit = rate_unit([now.requests / seconds])
+    rate = unit.show(now.requests / seconds)
+    since = f"in the first {span(seconds)}" if young else ""
+    change = requests_change(now.requests, before.requests)
+    if now.requests < FEW:
+        told = f"{rate} {unit.symbol}" if now.requests and seconds >= RATED_AFTER else ""
+        note = " ".join(part for part in (told, since) if part)
+        return Figure("Requests", count(now.requests), "", note, change)
+    return Figure(
+        "Requests", rate, unit.symbol, f"{count(now.requests)} {since or 'in all'}", change
+    )
+
+
+def _quantile(name: str, now: Stats, before: Stats) -> Figure:
+    value: float | None = getattr(now, f"{name}_us")
+    unit = duration_unit([value])
+    change = relative(value, getattr(before, f"{name}_us"), ("slower", "faster"), "slower")
+    label = f"Response {name}" if name == "p50" else name
+    return Figure(label, unit.show(value), unit.symbol, "", change)
+
+
+def _size(ratio: float) -> str:
+    if ratio >= FACTOR_FROM:
+        return f"{significant(ratio)} times"
+    return f"{abs(ratio - 1) * 100:.0f} %"
+
+
+def _error_rate(stats: Stats) -> float | None:
+    return stats.errors / stats.requests if stats.requests else None
+
+
+PANEL: Final = Panel("headline", show)

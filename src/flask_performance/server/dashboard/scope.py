@@ -1,0 +1,163 @@
+"""What the panels of one rendering share: project, state, moment; each question is asked once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flask_performance.server.store.base import (
+    EventStore,
+    LedgerTotals,
+    OperationStats,
+    Page,
+    Point,
+    Pulse,
+    Stats,
+)
+
+from .state import State
+from .window import SECOND_US, Window, now_us
+
+LATEST_REQUESTS = 20
+#: A rate over less time than this (seconds) is chance.
+RATED_AFTER = 10
+
+
+@dataclass(frozen=True)
+class Project:
+    """The little of a project that pages show; a plain value, free of the accounts' session."""
+
+    id: int  # the store's
+    public_id: str
+    name: str
+    team: str
+    dsn: str | None  # None: every key is revoked
+
+    @property
+    def path(self) -> str:
+        return f"/projects/{self.public_id}"
+
+
+class Scope:
+    """Answers of the store for one rendering. Two panels that ask the same ask the store once."""
+
+    def __init__(
+        self, store: EventStore, project: Project, state: State, at_us: int | None = None
+    ) -> None:
+        self.store = store
+        self.project = project
+        self.state = state
+        self.now_us = now_us() if at_us is None else at_us
+        self.window: Window = state.window(self.now_us)
+        self.filter = state.filter(project.id, self.window)
+
+    def link(self, **changes: object) -> str:
+        """The page's URL with changes to its state."""
+        return self.project.path + self.state.query(**changes)
+
+    @cached_property
+    def summary(self) -> Stats:
+        return self.store.summary(self.filter)
+
+    @cached_property
+    def before(self) -> Stats:
+        """The summary of the period before."""
+        return self.store.summary(self.state.filter(self.project.id, self.window.before))
+
+    @cached_property
+    def young_us(self) -> int | None:
+        """When the project's first data began, if that lies in the window; None: earlier.
+
+        Exact to a second where single requests are kept, else to a step. A rate over a time in
+        which the app was not watched yet would be wrong.
+        """
+        if self.before.requests or not self.newest_us:
+            return None
+        past = State().filter(self.project.id, Window(0, self.window.start_us, SECOND_US))
+        if self.store.ledger(past).seen:
+            return None
+        first_us: int | None = None
+        part = self.window.grid
+        while (found := self._first_step(part)) is not None:
+            first_us = max(found, self.window.start_us)
+            if part.step_us <= SECOND_US:
+                break
+            part = Window(found, found + part.step_us, max(part.step_us // 60, SECOND_US))
+        return first_us
+
+    def _first_step(self, window: Window) -> int | None:
+        """Where the first step with requests of a window starts, whatever the filters."""
+        everything = State().filter(self.project.id, window)
+        points = self.store.series(everything, window.step_us)
+        return next((point.start_us for point in points if point.requests), None)
+
+    @property
+    def watched_seconds(self) -> float:
+        """How much of the window the app was watched for: what its counts are divided by."""
+        if self.young_us is None:
+            return self.window.seconds
+        return max(1.0, (self.window.end_us - self.young_us) / SECOND_US)
+
+    @cached_property
+    def whole(self) -> Stats:
+        """The summary without regard to method and route: what an operation has its share of."""
+        if self.state.method is None and self.state.route is None:
+            return self.summary
+        whole = replace(self.state, method=None, route=None)
+        return self.store.summary(whole.filter(self.project.id, self.window))
+
+    @cached_property
+    def operations(self) -> list[OperationStats]:
+        return self.store.operations(self.filter)
+
+    @cached_property
+    def series(self) -> list[Point]:
+        grid = self.window.grid
+        return self.store.series(self.state.filter(self.project.id, grid), grid.step_us)
+
+    @cached_property
+    def latest(self) -> Page:
+        return self.store.requests(self.filter, LATEST_REQUESTS)
+
+    @cached_property
+    def ledger(self) -> LedgerTotals:
+        return self.store.ledger(self.filter)
+
+    @cached_property
+    def environments(self) -> list[str]:
+        return self.store.environments(self.project.id)
+
+    @cached_property
+    def newest_us(self) -> int | None:
+        """When the project's newest data arrived; None: it never heard from its app."""
+        return self.store.last_seen_us(self.project.id)
+
+    @property
+    def seen(self) -> bool:
+        """Whether the project ever heard from its app."""
+        return self.newest_us is not None
+
+
+class ProjectsScope:
+    """What the list of projects shows: the last 15 minutes of each."""
+
+    seconds = 15 * 60
+    steps = 60
+
+    def __init__(
+        self, store: EventStore, projects: Sequence[Project], at_us: int | None = None
+    ) -> None:
+        self.store = store
+        self.projects = projects
+        self.now_us = now_us() if at_us is None else at_us
+
+    @cached_property
+    def pulses(self) -> dict[int, Pulse]:
+        ids = [project.id for project in self.projects]
+        start_us = self.now_us - self.seconds * SECOND_US
+        return self.store.pulses(ids, start_us, self.now_us, self.steps)
+
+    @property
+    def newest_us(self) -> int | None:
+        """When any of them was heard last; None: never."""
+        seen = [pulse.last_seen_us for pulse in self.pulses.values() if pulse.last_seen_us]
+        return max(seen, default=None)

@@ -1,0 +1,171 @@
+"""What a person looks at, as the URL says it: range, filters, sort.
+
+A link shows a colleague the same. The state is read once from the query string, checked, and is the
+only thing that builds links, so that every link on a page keeps all the rest of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+from flask_performance.server.store.base import Filter
+
+from .window import DEFAULT_RANGE, RANGES, SECOND_US, Window, fixed_window, live_window
+
+#: Columns of the table of operations that it can be sorted by.
+SORTS: Final = ("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors")
+DEFAULT_SORT: Final = "-share"
+STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+#: A longer value is no method, route or environment of anybody's.
+LONGEST_VALUE: Final = 2_000
+#: Times lie between 1970 and this, the year 9999: what every calendar can say.
+LATEST_US: Final = 253_370_764_800 * SECOND_US
+YEAR_US: Final = 366 * 86_400 * SECOND_US
+#: Longer than anything is kept; a chart of it would have too many steps.
+LONGEST_US: Final = 5 * YEAR_US
+
+
+class StateError(ValueError):
+    """A query string that means nothing. The message says which part, and what it should be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The state of a project page."""
+
+    range: str = DEFAULT_RANGE
+    #: Both or none: a fixed window instead of the live range.
+    start_us: int | None = None
+    end_us: int | None = None
+    method: str | None = None
+    #: None: every route; the empty string: requests that matched none.
+    route: str | None = None
+    status: str | None = None
+    environment: str | None = None
+    sort: str = DEFAULT_SORT
+    #: Every operation is listed, not only the first ones.
+    all: bool = False
+
+    @classmethod
+    def read(cls, args: Mapping[str, str]) -> Self:
+        """From a query string's arguments. Raises StateError; unknown arguments are ignored."""
+        return cls(
+            **_window(args),
+            method=_text(args, "method") or None,
+            route=_text(args, "route"),
+            status=_status(args.get("status") or None),
+            environment=_text(args, "environment") or None,
+            sort=_sort(args.get("sort") or DEFAULT_SORT),
+            all=args.get("all") == "1",
+        )
+
+    @property
+    def live(self) -> bool:
+        """Whether the window ends at the present."""
+        return self.start_us is None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether less than the whole project is shown."""
+        return any(
+            part is not None for part in (self.method, self.route, self.status, self.environment)
+        )
+
+    def window(self, at_us: int) -> Window:
+        """The window meant at a moment."""
+        if self.start_us is None or self.end_us is None:
+            return live_window(self.range, at_us)
+        return fixed_window(self.start_us, self.end_us)
+
+    def filter(self, project_id: int, window: Window) -> Filter:
+        """The question to the store."""
+        return Filter(
+            project_id=project_id,
+            start_us=window.start_us,
+            end_us=window.end_us,
+            method=self.method,
+            route=self.route,
+            status=self.status,
+            environment=self.environment,
+        )
+
+    def query(self, **changes: Any) -> str:
+        """The query string ("?range=1h&status=5xx", or nothing) of this state with changes."""
+        state = replace(self, **changes)
+        return "?" + text if (text := urlencode(state.arguments())) else "?"
+
+    def arguments(self) -> dict[str, str]:
+        """The query string's arguments in a fixed order, defaults left out."""
+        named = {
+            "range": self.range if self.range != DEFAULT_RANGE else None,
+            "start": _rfc3339(self.start_us),
+            "end": _rfc3339(self.end_us),
+            "method": self.method,
+            "route": self.route,
+            "status": self.status,
+            "environment": self.environment,
+            "sort": self.sort if self.sort != DEFAULT_SORT else None,
+            "all": "1" if self.all else None,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+def _window(args: Mapping[str, str]) -> dict[str, Any]:
+    name = args.get("range") or DEFAULT_RANGE
+    if name not in RANGES:
+        raise StateError(f"The range {name!r} is unknown. It is one of {', '.join(RANGES)}.")
+    start, end = _instant(args, "start"), _instant(args, "end")
+    if (start is None) != (end is None):
+        raise StateError("A fixed range needs both a start and an end.")
+    if start is not None and end is not None and end - start < SECOND_US:
+        raise StateError("The end must be at least a second after the start.")
+    if start is not None and end is not None and end - start > LONGEST_US:
+        raise StateError(f"The range is longer than {LONGEST_US // YEAR_US} years. Choose less.")
+    return {"range": name, "start_us": start, "end_us": end}
+
+
+def _instant(args: Mapping[str, str], name: str) -> int | None:
+    text = args.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        # A form without JavaScript sends no zone; its label says UTC.
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        instant_us = round(aware.timestamp() * SECOND_US)
+    except (ValueError, OverflowError):
+        instant_us = -1
+    if not 0 <= instant_us < LATEST_US:
+        raise StateError(f"The {name} {text!r} is not a time. Write it like 2026-01-31T18:00:00Z.")
+    return instant_us
+
+
+def _text(args: Mapping[str, str], name: str) -> str | None:
+    text = args.get(name)
+    if text is not None and len(text) > LONGEST_VALUE:
+        raise StateError(f"The {name} is longer than {LONGEST_VALUE} characters.")
+    return text
+
+
+def _status(text: str | None) -> str | None:
+    exact = text is not None and len(text) == 3 and text.isascii() and text.isdigit()
+    if text is None or text in STATUS_CLASSES or (exact and 100 <= int(text) <= 599):
+        return text
+    raise StateError(f"The status {text!r} is none. Write one like 404, or a class like 5xx.")
+
+
+def _sort(text: str) -> str:
+    if text.removeprefix("-") not in SORTS:
+        raise StateError(f"The table cannot be sorted by {text!r}. Use one of {', '.join(SORTS)}.")
+    return text
+
+
+def _rfc3339(us: int | None) -> str | None:
+    if us is None:
+        return None
+    moment = datetime.fromtimestamp(us / SECOND_US, UTC)
+    return moment.isoformat(timespec="milliseconds" if us % SECOND_US else "seconds").replace(
+        "+00:00", "Z"
+    )

@@ -1,0 +1,238 @@
+"""From decoded batches to one block of columns."""
+
+from collections import defaultdict
+from typing import Any, Final
+
+import numpy as np
+from msgspec.structs import replace
+
+from flask_performance.wire import DROP_REASONS
+
+from ..payload import Batch, Outline, Requests, Single
+from ..store.block import (
+    INTEGERS,
+    TEXTS,
+    UNKNOWN,
+    Block,
+    Column,
+    InstanceKey,
+    OperationKey,
+    PlatformReason,
+    Receipt,
+    text_column,
+)
+
+#: Anything else would let a stranger make as many operations as he likes; the word is
+#: OpenTelemetry's (`http.request.method`, HTTP semantic conventions).
+METHODS: Final = frozenset(
+    ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "QUERY")
+)
+OTHER_METHOD: Final = "_OTHER"
+#: The reason of drops that a newer client names and this server does not know.
+OTHER_REASON: Final[PlatformReason] = "other"
+#: Texts are cut at this many characters.
+MAX_TEXT: Final = 2048
+#: The 2019 client does not say which process it is; a project has one instance for all of them.
+INSTANCE_2019: Final = "2019"
+
+
+class BlockBuilder:
+    """Takes batches one after the other; `build` makes the block."""
+
+    def __init__(self) -> None:
+        #: How many requests were added.
+        self.requests = 0
+        self._operations: dict[OperationKey, int] = {}
+        self._instances: dict[tuple[int, str], int] = {}
+        self._instance_keys: list[InstanceKey] = []
+        self._parts: list[dict[str, Column]] = []
+        self._receipts: list[Receipt] = []
+        # Requests of the 2019 client, which come one by one, by column …
+        self._singles: defaultdict[str, list[int]] = defaultdict(list)
+        self._single_paths: list[str | None] = []
+        # … and per instance when the last one came and how many they are.
+        self._single_receipts: dict[int, tuple[int, int]] = {}
+
+    def add_batch(self, project_id: int, received_us: int, batch: Batch) -> None:
+        instance = self._instance(_instance_key(project_id, batch))
+        self._receipts.append(_receipt(instance, received_us, batch))
+        self.requests += len(batch.requests)
+        if len(batch.requests):
+            self._add_requests(project_id, instance, batch)
+
+    def add_refused(
+        self,
+        project_id: int,
+        received_us: int,
+        message: Batch | Outline | Single,
+        reason: PlatformReason,
+    ) -> None:
+        """Account for a message that is not stored; of its requests only the number is kept."""
+        if isinstance(message, Single):
+            instance = self._instance_2019(project_id)
+            receipt = Receipt(
+                instance=instance, received_us=received_us, stored=0, refused={reason: 1}
+            )
+        elif isinstance(message, Batch):
+            instance = self._instance(_instance_key(project_id, message))
+            receipt = _receipt(instance, received_us, message)
+            receipt = replace(receipt, stored=0, refused={reason: len(message.requests)})
+        else:
+            instance = self._instance(
+                InstanceKey(project_id=project_id, wire_id=message.instance.id)
+            )
+            receipt = Receipt(
+                instance=instance,
+                received_us=received_us,
+                stored=0,
+                refused={reason: len(message)},
+                number=message.batch,
+                sent_total=message.ledger.sent,
+            )
+        self._receipts.append(receipt)
+
+    def _add_requests(self, project_id: int, instance: int, batch: Batch) -> None:
+        requests = batch.requests
+        count = len(requests)
+        places = np.array(
+            [self._operation(project_id, o.method, o.route, o.endpoint) for o in batch.operations],
+            dtype="i4",
+        )
+        columns: dict[str, Column] = {
+            name: _integers(getattr(requests, name, None), kind, count)
+            for name, kind in INTEGERS.items()
+        }
+        columns["project_id"][:] = project_id
+        columns["instance"][:] = instance
+        columns["operation"] = places[columns["operation"]]
+        if requests.outcome is None:
+            columns["outcome"][:] = 0
+        routes = [operation.route for operation in batch.operations]
+        columns |= {name: _texts(getattr(requests, name), count) for name in TEXTS}
+        columns["path"] = _paths(requests, routes)
+        self._parts.append(columns)
+
+    def add_single(self, project_id: int, received_us: int, single: Single) -> None:
+        """A request of the 2019 client: it knows the endpoint and not the route."""
+        instance = self._instance_2019(project_id)
+        self.requests += 1
+        route = single.endpoint or ""
+        self._singles["project_id"].append(project_id)
+        self._singles["instance"].append(instance)
+        self._singles["operation"].append(
+            self._operation(project_id, single.method, route, single.endpoint)
+        )
+        self._singles["start_us"].append(single.start_us)
+        self._singles["duration_us"].append(single.duration_us)
+        self._singles["status"].append(single.status_code)
+        self._single_paths.append(single.path[:MAX_TEXT])
+        self._single_receipts[instance] = (
+            received_us,
+            self._single_receipts.get(instance, (0, 0))[1] + 1,
+        )
+
+    def _add_singles(self) -> None:
+        count = len(self._single_paths)
+        columns = {
+            name: _integers(self._singles.get(name), kind, count) for name, kind in INTEGERS.items()
+        }
+        columns["outcome"][:] = 0
+        columns |= {name: text_column([None] * count) for name in TEXTS}
+        columns["path"] = text_column(self._single_paths)
+        self._parts.append(columns)
+        self._receipts.extend(
+            Receipt(instance=instance, received_us=received_us, stored=stored)
+            for instance, (received_us, stored) in self._single_receipts.items()
+        )
+
+    def build(self) -> Block:
+        if self._single_paths:
+            self._add_singles()
+        kinds: dict[str, Any] = INTEGERS | dict.fromkeys(TEXTS, object)
+        columns = {
+            name: np.concatenate([np.empty(0, kind), *(part[name] for part in self._parts)])
+            for name, kind in kinds.items()
+        }
+        return Block(columns, list(self._operations), self._instance_keys, self._receipts)
+
+    def _operation(self, project_id: int, method: str, route: str, endpoint: str | None) -> int:
+        key = OperationKey(
+            project_id,
+            method if method in METHODS else OTHER_METHOD,
+            route[:MAX_TEXT],
+            endpoint and endpoint[:MAX_TEXT],
+        )
+        return self._operations.setdefault(key, len(self._operations))
+
+    def _instance_2019(self, project_id: int) -> int:
+        return self._instance(
+            InstanceKey(project_id=project_id, wire_id=INSTANCE_2019, client="flask-performance/0")
+        )
+
+    def _instance(self, key: InstanceKey) -> int:
+        place = self._instances.setdefault((key.project_id, key.wire_id), len(self._instances))
+        if place == len(self._instance_keys):
+            self._instance_keys.append(key)
+        return place
+
+
+def _instance_key(project_id: int, batch: Batch) -> InstanceKey:
+    said = batch.instance
+    return InstanceKey(
+        project_id=project_id,
+        wire_id=said.id,
+        pid=said.pid,
+        started_us=said.started_us,
+        **{
+            name: (value := getattr(said, name)) and value[:MAX_TEXT]
+            for name in ("host", "environment", "release", "client", "python", "flask")
+        },
+    )
+
+
+def _receipt(instance: int, received_us: int, batch: Batch) -> Receipt:
+    return Receipt(
+        instance=instance,
+        received_us=received_us,
+        stored=len(batch.requests),
+        number=batch.batch,
+        sent_total=batch.ledger.sent,
+        waiting=batch.ledger.waiting,
+        final=batch.final,
+        dropped_totals=_known_reasons(batch.ledger.dropped),
+    )
+
+
+def _known_reasons(dropped: dict[str, int]) -> dict[str, int]:
+    """The closed list of reasons; what is not on it is counted together."""
+    totals: dict[str, int] = {}
+    for reason, total in dropped.items():
+        known = reason if reason in DROP_REASONS else OTHER_REASON
+        totals[known] = totals.get(known, 0) + total
+    return totals
+
+
+def _integers(values: list[int] | list[int | None] | None, kind: str, count: int) -> Column:
+    if values is None:
+        return np.full(count, UNKNOWN, dtype=kind)
+    if None in values:
+        return np.array([UNKNOWN if value is None else value for value in values], dtype=kind)
+    return np.array(values, dtype=kind)
+
+
+def _texts(values: list[str | None] | None, count: int) -> Column:
+    if values is None:
+        return text_column([None] * count)
+    return text_column([value and value[:MAX_TEXT] for value in values])
+
+
+def _paths(requests: Requests, routes: list[str]) -> Column:
+    """Null where the path says no more than the route does."""
+    if requests.path is None:
+        return text_column([None] * len(requests))
+    return text_column(
+        [
+            None if path is None or path == routes[place] else path[:MAX_TEXT]
+            for path, place in zip(requests.path, requests.operation, strict=True)
+        ]
+    )

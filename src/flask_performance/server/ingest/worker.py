@@ -1,0 +1,161 @@
+"""The thread that moves envelopes from the journal into the store, in order, each exactly once.
+
+A block and the journal position behind it are stored in one transaction, so a crash at any instant
+neither loses nor repeats: what the journal has beyond the stored position is simply read again.
+"""
+
+import logging
+import threading
+import time
+from typing import Final
+
+from ..queue.base import Envelope, QueueUnavailableError
+from ..queue.journal import Journal
+from ..store.base import EventStore, StoreUnavailableError
+from ..store.block import Block
+from .builder import BlockBuilder
+from .pipeline import Exists, Refused, block_of, refused_block
+
+log = logging.getLogger(__name__)
+
+#: At most this many envelopes, or about so many bytes, become one block.
+BLOCK_ENVELOPES: Final = 2_000
+BLOCK_BYTES: Final = 4 * 1024**2
+#: Blocks follow each other no faster, so that small ones share a commit (seconds).
+PACE: Final = 0.05
+#: How long to wait for a store that cannot take anything: from, up to (seconds).
+RETRY: Final = (0.1, 5.0)
+
+#: Faults of the disk, not of what is to be stored: it waits.
+AWAY: Final = (StoreUnavailableError, QueueUnavailableError)
+EMPTY: Final = BlockBuilder().build()
+
+#: More than one block takes (seconds).
+BLOCK_TIME: Final = 1.5
+
+Entries = list[tuple[int, Envelope]]
+
+
+class IngestWorker:
+    """Runs from `start` to `stop`; `stop` first empties the journal, within its time.
+
+    What waits for a project that does not exist (any more) is thrown away.
+    """
+
+    def __init__(self, journal: Journal, store: EventStore, exists: Exists) -> None:
+        self._journal = journal
+        self._store = store
+        self._exists = exists
+        self._position = store.position()
+        self._stopping = threading.Event()
+        self._deadline = float("inf")
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        journal.start_after(self._position)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """What is not stored by then stays in the journal for the next start."""
+        self._deadline = time.monotonic() + seconds
+        self._stopping.set()
+        self._journal.wake()
+        self._thread.join(seconds + BLOCK_TIME)
+
+    def _run(self) -> None:
+        while time.monotonic() < self._deadline:
+            began = time.monotonic()
+            try:
+                entries = self._journal.read(self._position, BLOCK_ENVELOPES, BLOCK_BYTES)
+                self._store_entries(entries)
+            except Exception as error:
+                self._explain(error)
+                if self._stopping.wait(RETRY[1]):
+                    return
+                continue
+            if not entries:
+                if self._stopping.is_set():
+                    return
+                self._journal.wait(1.0)
+            elif len(entries) < BLOCK_ENVELOPES:
+                self._stopping.wait(max(0.0, PACE - (time.monotonic() - began)))
+
+    def _explain(self, error: Exception) -> None:
+        if self._stopping.is_set() and isinstance(error, AWAY):
+            log.warning("Stopping with requests that wait on disk for the next start: %s", error)
+        else:
+            log.error("Ingest failed and tries again; what it has waits on disk", exc_info=error)
+
+    def _store_entries(self, entries: Entries) -> None:
+        while entries and time.monotonic() < self._deadline:
+            try:
+                taken = self._append(entries)
+            except AWAY:
+                raise
+            except Exception:
+                log.exception("A block could not be stored; trying its envelopes one by one")
+                for entry in entries:
+                    self._store_alone(entry)
+                return
+            entries = entries[taken:]
+
+    def _store_alone(self, entry: tuple[int, Envelope]) -> None:
+        """Store one envelope, or bury it: it must not block those behind it."""
+        try:
+            self._append([entry])
+        except AWAY:
+            raise
+        except Exception as error:
+            position, envelope = entry
+            self._bury(Refused(position, envelope, f"{type(error).__name__}: {error}"))
+            self._account(entry)
+            self._advance([entry])
+
+    def _account(self, entry: tuple[int, Envelope]) -> None:
+        """Tell the ledger of a buried envelope, unless its very numbers are the trouble."""
+        position, envelope = entry
+        try:
+            self._append_patiently(refused_block(envelope, self._store.has_batch), position)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("Envelope %d cannot even be counted in the ledger", position)
+            self._append_patiently(EMPTY, position)
+
+    def _append(self, entries: Entries) -> int:
+        """Append a block of the first entries, and say of how many.
+
+        Waits for a store that is away. Raises AWAY only at the end; anything else is the block's.
+        """
+        taken = block_of(entries, self._store.has_batch, self._exists)
+        for one in taken.refused:
+            self._bury(one)
+        done = entries[: taken.entries]
+        self._append_patiently(taken.block, done[-1][0])
+        self._advance(done)
+        return taken.entries
+
+    def _advance(self, entries: Entries) -> None:
+        self._position = entries[-1][0]
+        self._journal.forget(self._position, sum(len(envelope.body) for _, envelope in entries))
+
+    def _append_patiently(self, block: Block, position: int) -> None:
+        pause = RETRY[0]
+        while True:
+            try:
+                self._store.append(block, position)
+            except StoreUnavailableError as error:
+                if self._stopping.is_set():
+                    raise
+                if pause == RETRY[0]:
+                    log.error("The event store takes nothing (%s); requests wait on disk", error)  # noqa: TRY400
+                self._stopping.wait(pause)
+                pause = min(pause * 2, RETRY[1])
+            else:
+                if pause != RETRY[0]:
+                    log.info("The event store takes requests again")
+                return
+
+    def _bury(self, refused: Refused) -> None:
+        log.error("Envelope %d goes to the dead letters: %s", refused.position, refused.reason)
+        self._journal.bury(refused.position, refused.envelope, refused.reason)

@@ -1,0 +1,61 @@
+"""All timed work of the platform, in one table: words, function, period."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .store.base import EventStore
+
+log = logging.getLogger(__name__)
+
+#: How long `stop` waits for the job that runs (seconds).
+STOP: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Job:
+    words: str
+    run: Callable[[], None]
+    seconds: float
+
+
+def jobs(store: EventStore) -> Sequence[Job]:
+    """The table."""
+    return (
+        Job("add new requests to the rollups", store.roll, 10),
+        Job("merge rollups and receipts", lambda: store.maintain(time.time_ns() // 1000), 60),
+    )
+
+
+class JobRunner:
+    """One thread that runs every job when its period has passed; a failure is logged, not fatal."""
+
+    def __init__(self, table: Sequence[Job]) -> None:
+        self._table = table
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """A job that takes longer goes on; closing the store waits for its transaction."""
+        self._stopping.set()
+        self._thread.join(STOP)
+
+    def _run(self) -> None:
+        due = {job: time.monotonic() + job.seconds for job in self._table}
+        while not self._stopping.wait(max(0.0, min(due.values()) - time.monotonic())):
+            for job in self._table:
+                if time.monotonic() >= due[job]:
+                    self._run_one(job)
+                    due[job] = time.monotonic() + job.seconds
+
+    def _run_one(self, job: Job) -> None:
+        try:
+            job.run()
+        except Exception:
+            log.exception("Timed work failed and runs again in %g s: %s", job.seconds, job.words)

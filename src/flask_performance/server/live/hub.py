@@ -1,0 +1,164 @@
+"""Live pages: server-sent events, fed by one poll per view however many people watch it.
+
+A page listens to its own address with `/live` behind it. Its view says which projects it shows and
+renders its events; while any of these projects changes, the view is rendered again, at most every
+`PACE` seconds, and each watcher gets the events whose data is new. An event is the whole state of a
+panel, so a connection that was lost continues without a gap or a repeat.
+
+The format is that of the HTML standard, section 9.2 ("Server-sent events").
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+log = logging.getLogger(__name__)
+
+#: A view is rendered at most this often (seconds) …
+PACE: Final = 0.25
+#: … and at least this often, because "the last 15 minutes" move on without requests.
+IDLE: Final = 5.0
+#: A view that takes long to render may use at most this share of the time.
+DUTY: Final = 0.25
+#: A comment line keeps proxies from closing a quiet connection (seconds).
+KEEP_ALIVE: Final = 15.0
+#: A connection ends after this time; the browser comes back at once and is checked again (seconds).
+LIFE: Final = 300.0
+
+
+class LiveView(Protocol):
+    """What a page shows, as events. Views with equal keys show the same."""
+
+    @property
+    def key(self) -> Hashable: ...
+
+    @property
+    def project_ids(self) -> tuple[int, ...]: ...
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last events left something out that is news: ask again soon."""
+
+    def events(self) -> dict[str, str]:
+        """Event name to data. Called in a worker thread."""
+
+
+#: Path, query string and cookie header of a page to its view; None: this person may not see it.
+OpenView = Callable[[str, str, str], LiveView | None]
+Revision = Callable[[int], int]
+
+
+class _Channel:
+    """One view and everybody who watches it."""
+
+    def __init__(self, view: LiveView) -> None:
+        self.view = view
+        self.watchers = 0
+        self.events: dict[str, str] = {}
+        self.version = 0
+        self.changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    def publish(self, events: dict[str, str]) -> None:
+        if events != self.events:
+            self.events = events
+            self.version += 1
+            self.changed.set()
+            self.changed = asyncio.Event()
+
+
+class LiveHub:
+    """The ASGI endpoint of all `…/live` addresses."""
+
+    def __init__(self, open_view: OpenView, revision: Revision) -> None:
+        self._open_view = open_view
+        self._revision = revision
+        self._channels: dict[Hashable, _Channel] = {}
+        self._closing = asyncio.Event()
+
+    async def endpoint(self, request: Request) -> Response:
+        path = request.url.path.removesuffix("/live")
+        cookie = request.headers.get("cookie", "")
+        view = await asyncio.to_thread(self._open_view, path, request.url.query, cookie)
+        if view is None:
+            return PlainTextResponse(
+                "You are not logged in, or this project is not one of yours.", 403
+            )
+        return StreamingResponse(
+            self._watch(view),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    def close(self) -> None:
+        """End every connection; browsers come back to the next server by themselves."""
+        self._closing.set()
+        for channel in self._channels.values():
+            channel.changed.set()
+
+    async def _watch(self, view: LiveView) -> AsyncIterator[str]:
+        channel = self._join(view)
+        sent: dict[str, str] = {}
+        version = 0
+        ends = time.monotonic() + LIFE
+        try:
+            yield "retry: 1000\n\n"
+            while not self._closing.is_set() and time.monotonic() < ends:
+                changed = channel.changed
+                if channel.version == version:
+                    try:
+                        await asyncio.wait_for(changed.wait(), KEEP_ALIVE)
+                    except TimeoutError:
+                        yield ": still here\n\n"
+                    continue
+                version, events = channel.version, channel.events
+                for name, data in events.items():
+                    if sent.get(name) != data:
+                        yield _event(name, data, version)
+                sent = events
+        finally:
+            self._leave(channel)
+
+    def _join(self, view: LiveView) -> _Channel:
+        channel = self._channels.get(view.key)
+        if channel is None:
+            channel = self._channels[view.key] = _Channel(view)
+            channel.task = asyncio.create_task(self._feed(channel))
+        channel.watchers += 1
+        return channel
+
+    def _leave(self, channel: _Channel) -> None:
+        channel.watchers -= 1
+        if not channel.watchers:
+            del self._channels[channel.view.key]
+            if channel.task is not None:
+                channel.task.cancel()
+
+    async def _feed(self, channel: _Channel) -> None:
+        """Render the view whenever its projects change, with a breath between."""
+        view = channel.view
+        seen: tuple[int, ...] | None = None
+        rendered = 0.0
+        while True:
+            revisions = tuple(self._revision(project_id) for project_id in view.project_ids)
+            rested = time.monotonic() - rendered
+            if revisions == seen and not view.behind and rested < IDLE:
+                await asyncio.sleep(PACE / 2)
+                continue
+            seen, rendered = revisions, time.monotonic()
+            try:
+                channel.publish(await asyncio.to_thread(view.events))
+            except Exception:
+                log.exception("A live view could not be rendered: %r", view.key)
+            took = time.monotonic() - rendered
+            await asyncio.sleep(max(PACE, took / DUTY) - took)
+
+
+def _event(name: str, data: str, version: int) -> str:
+    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
+    return f"id: {version}\nevent: {name}\n{lines}\n"

@@ -1,0 +1,319 @@
+"""From a posted body to a typed batch, or to a sentence that names what is wrong with it.
+
+The collector uses it to refuse, ingest to read; neither trusts what it has not decoded here.
+Formats: `docs/wire-format.md`, version 1 and the single request of the 2019 client.
+"""
+
+import zlib
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from flask_performance.wire import MAX_DECODED, MAX_REQUESTS, OUTCOMES, VERSION
+
+#: The end of the year 9999, in microseconds: what a `datetime` can still show.
+MAX_TIME_US: Final = 253_402_300_799_999_999
+
+#: The greatest count, which every JSON reader still reads exactly (RFC 8259, section 6). What the
+#: most reasons may add up to fits the 63 bits of a column.
+MAX_COUNT: Final = 2**53
+#: More reasons of dropping than any client has.
+MAX_REASONS: Final = 100
+#: A year, with a day to spare: no request and no stream takes longer (microseconds).
+MAX_DURATION_US: Final = 366 * 24 * 3600 * 1_000_000
+#: A Content-Length is a stranger's word that clients pass on; one of 18 digits must not cost the
+#: requests beside it (bytes).
+MAX_SIZE: Final = 10**18
+#: Longer bodies are weighed before they are decoded (bytes of JSON).
+SMALL: Final = 256 * 1024
+#: What all reasons of dropping may take there (bytes of JSON).
+MAX_REASONS_JSON: Final = 64 * 1024
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Duration = Annotated[int, Meta(ge=0, le=MAX_DURATION_US)]
+Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+Time = Annotated[int, Meta(ge=0, le=MAX_TIME_US)]
+Status = Annotated[int, Meta(ge=100, le=599)]
+Place = Annotated[int, Meta(ge=0, le=MAX_REQUESTS)]
+Durations = list[Duration | None] | None
+Sizes = list[Size | None] | None
+Texts = list[str | None] | None
+
+
+class PayloadError(Exception):
+    """The body is not what it should be; the message says where and what is expected."""
+
+
+class PayloadTooLargeError(PayloadError):
+    """The body, or what it unpacks to, is larger than the limits of the wire format."""
+
+
+class Instance(Struct, frozen=True):
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    host: str | None = None
+    pid: Count | None = None
+    environment: str | None = None
+    release: str | None = None
+    client: str | None = None
+    python: str | None = None
+    flask: str | None = None
+    started_us: Time | None = None
+
+
+class Ledger(Struct, frozen=True):
+    seen: Count
+    sent: Count
+    dropped: Annotated[dict[str, Count], Meta(max_length=MAX_REASONS)] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many requests still waited in the client; its words may be off, never negative."""
+        return max(0, self.seen - self.sent - sum(self.dropped.values()))
+
+
+class Operation(Struct, frozen=True):
+    method: str
+    route: str
+    endpoint: str | None = None
+
+
+class Requests(Struct, frozen=True):
+    start_us: Annotated[list[Time], Meta(max_length=MAX_REQUESTS)]
+    duration_us: list[Duration]
+    operation: list[Place]
+    status: list[Status]
+    outcome: list[Annotated[int, Meta(ge=0, lt=len(OUTCOMES))]] | None = None
+    path: Texts = None
+    first_byte_us: Durations = None
+    request_bytes: Sizes = None
+    response_bytes: Sizes = None
+    cpu_us: Durations = None
+    queue_us: Durations = None
+    exception: Texts = None
+    trace_id: Texts = None
+    consumer: Texts = None
+
+    def __len__(self) -> int:
+        return len(self.start_us)
+
+
+class Batch(Struct, frozen=True):
+    """What a client of version 1 posts. Members it has beyond these are skipped."""
+
+    version: Literal[1]
+    instance: Instance
+    batch: Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+    sent_us: Time
+    ledger: Ledger
+    operations: Annotated[list[Operation], Meta(max_length=MAX_REQUESTS)]
+    requests: Requests
+    final: bool = False
+
+
+class Single(Struct, frozen=True):
+    """What the client of 2019 (flask-performance 0.0.6) posts: one request, seconds, naive UTC."""
+
+    time_used: Annotated[float, Meta(ge=0, le=MAX_DURATION_US / 1_000_000)]
+    created_at: str
+    path: str
+    status_code: Status
+    method: str
+    endpoint: str | None = None
+
+    @property
+    def start_us(self) -> int:
+        """UTC microseconds of `created_at`, which that client takes after the response."""
+        moment = datetime.fromisoformat(self.created_at)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        ended_us = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // EPOCH_STEP
+        return ended_us - self.duration_us
+
+    @property
+    def duration_us(self) -> int:
+        return round(self.time_used * 1_000_000)
+
+
+class Members(Struct, frozen=True):
+    """The members that tell the forms apart, undecoded; everything else is skipped unread."""
+
+    version: msgspec.Raw = msgspec.Raw()
+    time_used: msgspec.Raw = msgspec.Raw()
+
+
+class Outline(Struct, frozen=True):
+    """What a batch that cannot be read to its end says all the same: who, which, how many."""
+
+    class Instance(Struct, frozen=True):
+        id: Annotated[str, Meta(min_length=1, max_length=64)]
+
+    class Ledger(Struct, frozen=True):
+        sent: Count
+
+    class Requests(Struct, frozen=True):
+        start_us: Annotated[list[Any], Meta(max_length=MAX_REQUESTS)]
+
+    version: Literal[1]
+    instance: Instance
+    batch: Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+    ledger: Ledger
+    requests: Requests
+
+    def __len__(self) -> int:
+        return len(self.requests.start_us)
+
+
+TEXT_COLUMNS: Final = frozenset(("path", "exception", "trace_id", "consumer"))
+#: The columns as they stand in a body, undecoded.
+RawColumns: Any = msgspec.defstruct(
+    "RawColumns",
+    [(name, msgspec.Raw, msgspec.Raw()) for name in Requests.__struct_fields__],
+    frozen=True,
+)
+
+
+class Long(Struct, frozen=True):
+    """The members of a batch that may be long, undecoded."""
+
+    class Ledger(Struct, frozen=True):
+        dropped: msgspec.Raw = msgspec.Raw()
+
+    ledger: Ledger = Ledger()
+    requests: RawColumns = RawColumns()
+
+
+_batch = msgspec.json.Decoder(Batch)
+_single = msgspec.json.Decoder(Single)
+_members = msgspec.json.Decoder(Members)
+_long = msgspec.json.Decoder(Long)
+_outline = msgspec.json.Decoder(Outline)
+#: What a decoder raises for a body that is no good.
+INVALID: Final = (msgspec.DecodeError, RecursionError, UnicodeError)
+
+
+def unpack(body: bytes) -> bytes:
+    """The content of a gzip body. Raises PayloadError, PayloadTooLargeError."""
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        text = unzip.decompress(body, MAX_DECODED + 1)
+    except zlib.error as error:
+        raise PayloadError(f"The body is not valid gzip ({error}).") from error
+    if len(text) > MAX_DECODED:
+        raise PayloadTooLargeError(f"The body unpacks to more than {MAX_DECODED:,} bytes.")
+    if not unzip.eof:
+        raise PayloadError("The body is not valid gzip (it ends too early).")
+    if unzip.unused_data:
+        raise PayloadError("The body is not one piece of gzip (something follows its end).")
+    return text
+
+
+def decode(text: bytes) -> Batch | Single:
+    """Raises PayloadError with the field's name and what was expected there."""
+    try:
+        if len(text) > SMALL:
+            _weigh(_long.decode(text))
+        batch = _batch.decode(text)
+    except INVALID as error:
+        return _decode_other(text, error)
+    _check_columns(batch)
+    return batch
+
+
+def outline(text: bytes) -> Outline | None:
+    """The outline of a batch that `decode` refuses, or None where there is not even that."""
+    try:
+        return _outline.decode(text)
+    except INVALID:
+        return None
+
+
+def _weigh(long: Long) -> None:
+    """Refuse columns that hold far too many values, before objects are made of them.
+
+    Decoding keeps the interpreter to itself, and 32 MiB of the shortest values would do so for
+    seconds and take half a gigabyte; counting separators takes milliseconds. The count of a column
+    of texts is a lower bound, because texts may hold commas and escaped quotes.
+    """
+    if len(bytes(long.ledger.dropped)) > MAX_REASONS_JSON:
+        raise PayloadError(
+            f"`ledger.dropped` takes more than {MAX_REASONS_JSON:,} bytes; it may name at most "
+            f"{MAX_REASONS} reasons."
+        )
+    for name in Requests.__struct_fields__:
+        column = bytes(getattr(long.requests, name))
+        if name in TEXT_COLUMNS:
+            least = (column.count(b'"') - column.count(b'\\"')) // 2
+        else:
+            least = column.count(b",") + 1
+        if least > MAX_REQUESTS:
+            raise PayloadError(
+                f"`requests.{name}` has more than {MAX_REQUESTS:,} values; send smaller batches."
+            )
+
+
+def _decode_other(text: bytes, error: Exception) -> Single:
+    """A body that is no batch of version 1: the 2019 form, or the right words to refuse it."""
+    try:
+        members = _members.decode(text)
+    except INVALID as syntax:
+        raise PayloadError(f"The body is not a JSON object: {_sentence(syntax)}") from syntax
+    version = bytes(members.version)
+    if version == b"%d" % VERSION:
+        raise PayloadError(_sentence(error)) from error
+    if version:
+        raise PayloadError(
+            f"`version` is {version[:40].decode(errors='replace')}, this server speaks {VERSION}: "
+            "update the server, or use a client of its age."
+        ) from error
+    if not bytes(members.time_used):
+        raise PayloadError(
+            "`version` is missing: the body is neither a batch (docs/wire-format.md) "
+            "nor a request of the 2019 client, which has `time_used`."
+        ) from error
+    return _decode_single(text)
+
+
+def _decode_single(text: bytes) -> Single:
+    try:
+        single = _single.decode(text)
+    except INVALID as error:
+        raise PayloadError(_sentence(error)) from error
+    try:
+        start_us = single.start_us
+    except (ValueError, OverflowError) as error:
+        raise PayloadError(
+            f"`created_at` is {single.created_at[:40]!r}, but must be a time such as "
+            '"2019-05-15 08:00:00.123456" (UTC).'
+        ) from error
+    if not 0 <= start_us <= MAX_TIME_US:
+        raise PayloadError("`created_at` must be between 1970 and 9999.")
+    return single
+
+
+def _check_columns(batch: Batch) -> None:
+    """What types cannot say: columns of equal length, places that exist."""
+    requests = batch.requests
+    for name in Requests.__struct_fields__[1:]:
+        column = getattr(requests, name)
+        if column is not None and len(column) != len(requests):
+            raise PayloadError(
+                f"`requests.{name}` has {len(column)} values, but `requests.start_us` has "
+                f"{len(requests)}; all columns need the same length."
+            )
+    if requests.operation and max(requests.operation) >= len(batch.operations):
+        raise PayloadError(
+            f"`requests.operation` names place {max(requests.operation)}, but `operations` has "
+            f"{len(batch.operations)} entries (places count from 0)."
+        )
+
+
+def _sentence(error: Exception) -> str:
+    """msgspec's words, with the path of the field as a name: `$.requests.status[3]`."""
+    words, at, path = str(error).partition(" - at `$")
+    if not at:
+        return f"{words}."
+    return f"`{path.rstrip('`').lstrip('.')}`: {words}."
+
+
+EPOCH_STEP: Final = datetime(1970, 1, 1, 0, 0, 0, 1) - datetime(1970, 1, 1)  # noqa: DTZ001

@@ -1,0 +1,280 @@
+"""The embedded home of the queue: a SQLite file in WAL mode, written by one thread.
+
+Group commit: while one transaction is being synced to disk, everything that arrives waits and goes
+into the next one together, so a hundred clients share one fsync. An entry's id is its position; ids
+only ever grow. The reader says which position it has stored; entries up to it are forgotten with
+the next write.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ..settings import SettingsError
+from .base import Envelope, Queue, QueueFullError, QueueUnavailableError
+
+#: Version of the tables below (`pragma user_version`).
+SCHEMA: Final = 1
+TABLES: Final = """
+    create table entry (
+        id integer primary key autoincrement,
+        project_id integer not null, received_us integer not null,
+        gzip integer not null, body blob not null
+    );
+    create table dead_letter (
+        id integer primary key,
+        project_id integer not null, received_us integer not null,
+        gzip integer not null, body blob not null,
+        reason text not null
+    );
+"""
+#: What may wait in the file before clients are told to come later (bytes of bodies).
+MAX_WAITING: Final = 2 * 1024**3
+#: What may wait for the disk at one moment (bytes of bodies).
+MAX_UNSYNCED: Final = 64 * 1024**2
+
+Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+
+
+class Journal(Queue):
+    """A durable queue in one file. Raises SettingsError where the file cannot be used."""
+
+    def __init__(self, path: Path, *, max_waiting: int = MAX_WAITING) -> None:
+        self._path = path
+        self._max_waiting = max_waiting
+        try:
+            self._writer_connection = self._open()
+            self._reader_connection = self._connect()
+            self._waiting = self._measure()
+        except sqlite3.Error as error:
+            raise SettingsError(_not_usable(path, "opened", error)) from error
+        self._condition = threading.Condition()
+        self._pending: list[tuple[Envelope, Waiter]] = []
+        self._unsynced = 0
+        self._forgettable = 0
+        self._closing = False
+        self._arrived = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, timeout=10
+        )
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect()
+        found = connection.execute("pragma user_version").fetchone()[0]
+        if found == 0:
+            connection.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
+        if found > SCHEMA:
+            connection.close()
+            raise SettingsError(
+                f"The journal {self._path} was written by a newer version of Flask-Performance "
+                f"(its schema is {found}, this version knows up to {SCHEMA}). "
+                "Install that version or a later one; nothing was changed."
+            )
+        return connection
+
+    def _measure(self) -> int:
+        query = "select coalesce(sum(length(body)), 0) from entry"
+        return int(self._reader_connection.execute(query).fetchone()[0])
+
+    def start_after(self, position: int) -> None:
+        """Forget what is stored already, and never hand out a position the store has seen.
+
+        The second matters when the file was lost or replaced: new entries would otherwise be taken
+        for old ones. Call it before the first `put`. Raises SettingsError.
+        """
+        with self._condition:
+            connection = self._writer_connection
+            try:
+                connection.execute("begin immediate")
+                connection.execute("delete from entry where id <= ?", [position])
+                updated = connection.execute(
+                    "update sqlite_sequence set seq = max(seq, ?) where name = 'entry'", [position]
+                )
+                if not updated.rowcount:
+                    connection.execute(
+                        "insert into sqlite_sequence values ('entry', ?)", [position]
+                    )
+                connection.execute("commit")
+                self._waiting = self._measure()
+            except sqlite3.Error as error:
+                _roll_back(connection)
+                raise SettingsError(_not_usable(self._path, "written", error)) from error
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    async def put(self, envelope: Envelope) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        size = len(envelope.body)
+        with self._condition:
+            if self._closing:
+                raise QueueUnavailableError("the server is stopping")
+            unsynced = self._unsynced + size
+            if self._waiting + unsynced > self._max_waiting or unsynced > MAX_UNSYNCED:
+                raise QueueFullError
+            self._pending.append((envelope, (loop, future)))
+            self._unsynced += size
+            self._condition.notify()
+        await future
+
+    def forget(self, position: int, size: int) -> None:
+        """Everything up to this position is stored; `size` bytes need no room any more."""
+        with self._condition:
+            self._forgettable = position
+            self._waiting -= size
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._pending or self._closing)
+                pending, self._pending = self._pending, []
+                self._waiting += self._unsynced
+                unsynced, self._unsynced = self._unsynced, 0
+                forgettable, closing = self._forgettable, self._closing
+            error = self._commit([envelope for envelope, _ in pending], forgettable)
+            if error is not None:
+                with self._condition:
+                    self._waiting -= unsynced
+            elif pending:
+                self._arrived.set()
+            _answer([waiter for _, waiter in pending], error)
+            if closing and not pending:
+                return
+
+    def _commit(self, envelopes: list[Envelope], forgettable: int) -> QueueUnavailableError | None:
+        connection = self._writer_connection
+        try:
+            connection.execute("begin immediate")
+            # First, so that on a full disk its pages take what comes next.
+            connection.execute("delete from entry where id <= ?", [forgettable])
+            connection.executemany(
+                "insert into entry (project_id, received_us, gzip, body) values (?, ?, ?, ?)",
+                [(e.project_id, e.received_us, e.gzip, e.body) for e in envelopes],
+            )
+            connection.execute("commit")
+        except Exception as error:  # this thread must outlive whatever happens to one commit
+            _roll_back(connection)
+            return QueueUnavailableError(f"the journal cannot be written: {error}")
+        return None
+
+    def close(self) -> None:
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        self._thread.join()
+        self._arrived.set()
+        self._writer_connection.close()
+        self._reader_connection.close()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something was put since the last call, at most so long."""
+        arrived = self._arrived.wait(seconds)
+        self._arrived.clear()
+        return arrived
+
+    def wake(self) -> None:
+        """End a `wait` from another thread."""
+        self._arrived.set()
+
+    def read(self, after: int, limit: int, size: int) -> list[tuple[int, Envelope]]:
+        """Entries behind a position, oldest first: at most `limit`, or about `size` bytes.
+
+        Raises QueueUnavailableError, as `bury` does.
+        """
+        entries = []
+        with _unavailable("read"):
+            rows = self._reader_connection.execute(
+                "select id, project_id, received_us, gzip, body from entry "
+                "where id > ? order by id limit ?",
+                [after, limit],
+            )
+            for id, project_id, received_us, gzip, body in rows:
+                entries.append((id, Envelope(project_id, received_us, bool(gzip), body)))
+                size -= len(body)
+                if size <= 0:
+                    break
+            rows.close()
+        return entries
+
+    def bury(self, id: int, envelope: Envelope, reason: str) -> None:
+        """Keep an envelope that cannot be stored apart from the others, with the reason."""
+        with _unavailable("written"):
+            self._reader_connection.execute(
+                "insert or replace into dead_letter values (?, ?, ?, ?, ?, ?)",
+                [
+                    id,
+                    envelope.project_id,
+                    envelope.received_us,
+                    envelope.gzip,
+                    envelope.body,
+                    reason,
+                ],
+            )
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of bodies that are durable and not stored yet."""
+        return self._waiting
+
+
+def _not_usable(path: Path, what: str, error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"The journal {path} is in use ({error}). Stop the program that has it open."
+    return (
+        f"The journal {path} cannot be {what} ({error}). If the disk is full or read-only, mend "
+        f"that. If the file is damaged, move it, {path.name}-wal and {path.name}-shm away and "
+        "start anew: what was acknowledged in the last moments and is not in the event store is "
+        "gone then, and so are the dead letters."
+    )
+
+
+@contextlib.contextmanager
+def _unavailable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise QueueUnavailableError(f"the journal cannot be {what}: {error}") from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("rollback")
+
+
+def _answer(waiters: list[Waiter], error: QueueUnavailableError | None) -> None:
+    """Tell each waiting `put` on its own event loop, one call a loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for loop, future in waiters:
+        by_loop.setdefault(loop, []).append(future)
+    for loop, futures in by_loop.items():
+        # A loop that was closed meanwhile has nobody left who waits for the answer.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, futures, error)
+
+
+def _resolve(futures: list["asyncio.Future[None]"], error: QueueUnavailableError | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,226 @@
+"""The seam of the event store: what is asked of it, and the shapes that travel through it.
+
+Two homes are planned for the same contract: `duckdb` (embedded) and `clickhouse`. Times are UTC
+microseconds since the epoch, durations microseconds, sizes bytes. Project ids are the accounts'
+internal integers; who may see which project is decided before a question reaches the store.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from flask_performance.wire import Outcome
+
+if TYPE_CHECKING:
+    from .block import Block
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+#: An instance that said nothing for this long before the end of a window is silent.
+SILENT_US = 5 * MINUTE_US
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests of a project are meant: a half-open time window and optional conditions."""
+
+    project_id: int
+    start_us: int
+    end_us: int
+    method: str | None = None
+    #: Exact rule; the empty string means "requests that matched no route".
+    route: str | None = None
+    #: "404" for one status, "4xx" for a class.
+    status: str | None = None
+    environment: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self.end_us - self.start_us) / SECOND_US
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of a set of requests. Quantiles are within 1 % and None where nothing happened.
+
+    An error is a request with status 500 or above, or one that failed mid-body.
+    """
+
+    requests: int
+    errors: int
+    duration_us: int  # sum over the requests
+    p50_us: float | None
+    p95_us: float | None
+    p99_us: float | None
+
+
+class OperationStats(Stats, frozen=True, kw_only=True):
+    method: str
+    route: str
+    endpoint: str | None
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a series. Steps without requests are there too, with zeros and None."""
+
+    start_us: int
+    informational: int  # 1xx, completed
+    success: int  # 2xx, completed
+    redirect: int  # 3xx, completed
+    client_error: int  # 4xx, completed
+    server_error: int  # 5xx completed, and every failed one
+    disconnected: int
+    p50_us: float | None
+    p95_us: float | None
+    p99_us: float | None
+
+    @property
+    def requests(self) -> int:
+        return (
+            self.informational
+            + self.success
+            + self.redirect
+            + self.client_error
+            + self.server_error
+            + self.disconnected
+        )
+
+
+class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored request."""
+
+    id: int  # unique in the store, ascending in the order of storing
+    start_us: int
+    duration_us: int
+    method: str
+    route: str
+    endpoint: str | None
+    path: str
+    status: int
+    outcome: Outcome
+    first_byte_us: int | None
+    request_bytes: int | None
+    response_bytes: int | None
+    cpu_us: int | None
+    queue_us: int | None
+    exception: str | None
+    trace_id: str | None
+    consumer: str | None
+    instance: str  # the instance's wire id
+    host: str | None
+    environment: str | None
+    release: str | None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some rows, newest first, and the cursor that continues after them (None at the end)."""
+
+    rows: list[RequestRow]
+    next: str | None
+
+
+class LedgerTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """seen = stored + sum(dropped) + waiting + lost, over the batches received in a window."""
+
+    seen: int
+    stored: int
+    waiting: int  # still in a living client's buffer when it last reported
+    lost: int
+    dropped: dict[str, int]  # by reason, the client's and the platform's
+    #: Instances that ended without a goodbye, or are idle: no final batch, and no batch for
+    #: SILENT_US before the window's end and ever since. An idle process sends nothing, so the two
+    #: look alike. What one that ended saw after its last batch is unknown, and in no number above.
+    silent: int = 0
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """A project at a glance, for the list of projects."""
+
+    project_id: int
+    stats: Stats
+    points: list[int]  # requests a step, oldest first
+    lost: int
+    last_seen_us: int | None  # when its newest batch arrived, ever; None: never
+
+
+class UnknownCursorError(ValueError):
+    """A cursor that this store did not hand out."""
+
+
+class StoreUnavailableError(Exception):
+    """The store can take nothing just now (a full disk, a server that is away); try again."""
+
+
+class EventStore(ABC):
+    """Where requests live. Writing is one method, all the rest only reads.
+
+    Every method may be called from any thread. `append` is called by one writer at a time.
+    """
+
+    @abstractmethod
+    def position(self) -> int:
+        """The queue position up to which everything has been stored (0: nothing yet)."""
+
+    @abstractmethod
+    def has_batch(self, project_id: int, instance: str, number: int) -> bool:
+        """Whether this batch of the instance (its wire id) is stored already."""
+
+    @abstractmethod
+    def append(self, block: "Block", position: int) -> None:
+        """Store a block and the position that follows it, both or neither, durably.
+
+        Raises StoreUnavailableError where waiting may help; any other error is the block's.
+        """
+
+    @abstractmethod
+    def revision(self, project_id: int) -> int:
+        """A number that changes whenever something was stored for the project. Cheap."""
+
+    @abstractmethod
+    def summary(self, filter: Filter) -> Stats: ...
+
+    @abstractmethod
+    def operations(self, filter: Filter) -> list[OperationStats]:
+        """All operations with requests in the window, most total time first."""
+
+    @abstractmethod
+    def series(self, filter: Filter, step_us: int) -> list[Point]:
+        """From the step that contains `start_us` to the one that contains `end_us - 1`."""
+
+    @abstractmethod
+    def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
+        """Newest first (by start). Raises UnknownCursorError."""
+
+    @abstractmethod
+    def ledger(self, filter: Filter) -> LedgerTotals:
+        """Only `project_id`, the window and `environment` apply: clients count all they see."""
+
+    @abstractmethod
+    def pulses(
+        self, project_ids: Sequence[int], start_us: int, end_us: int, steps: int
+    ) -> dict[int, Pulse]:
+        """One pulse for every id asked for."""
+
+    @abstractmethod
+    def last_seen_us(self, project_id: int) -> int | None:
+        """When the project's newest batch arrived, ever; None: never."""
+
+    @abstractmethod
+    def environments(self, project_id: int) -> list[str]:
+        """All names ever seen, sorted."""
+
+    @abstractmethod
+    def delete_project(self, project_id: int) -> None:
+        """Forget every row of the project."""
+
+    @abstractmethod
+    def roll(self) -> None:
+        """Timed work: add what came since the last time to the rollups. Answers do not change."""
+
+    @abstractmethod
+    def maintain(self, now_us: int) -> None:
+        """Timed work: merge partial rollups of closed minutes, give space back."""
+
+    @abstractmethod
+    def close(self) -> None: ...

@@ -1,0 +1,101 @@
+"""What ingest hands to a store: columns of requests, and a receipt for every batch they came in."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[Any]
+
+#: Stands for "not known" in integer columns, whose known values are never negative.
+UNKNOWN = -1
+
+#: Integer columns of a block and their numpy types.
+INTEGERS: dict[str, str] = {
+    "project_id": "i4",
+    "operation": "i4",  # place in Block.operations
+    "instance": "i4",  # place in Block.instances
+    "start_us": "i8",
+    "duration_us": "i8",
+    "status": "i2",
+    "outcome": "i1",  # place in wire.OUTCOMES
+    "first_byte_us": "i8",
+    "request_bytes": "i8",
+    "response_bytes": "i8",
+    "cpu_us": "i8",
+    "queue_us": "i8",
+}
+#: Text columns of a block; None is "not known".
+TEXTS: tuple[str, ...] = ("path", "exception", "trace_id", "consumer")
+
+
+class OperationKey(msgspec.Struct, frozen=True):
+    project_id: int
+    method: str
+    route: str
+    endpoint: str | None
+
+
+class InstanceKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of a monitored app, as its batches describe it."""
+
+    project_id: int
+    wire_id: str
+    host: str | None = None
+    pid: int | None = None
+    environment: str | None = None
+    release: str | None = None
+    client: str | None = None
+    python: str | None = None
+    flask: str | None = None
+    started_us: int | None = None
+
+
+#: Why the platform itself did not store a request that it received. A closed list: the ledger
+#: counts by these words, beside the clients' own (`wire.DropReason`).
+PlatformReason = Literal[
+    "dead_letter",  # it cannot be stored; its batch lies in the journal's dead letters
+    "other",  # a newer client's reason that this platform does not know
+]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch, for the ledger. Totals are the client's, counted since its process started."""
+
+    instance: int  # place in Block.instances
+    received_us: int
+    stored: int  # requests of this batch in this block
+    #: Its other requests, by the reason for not storing them.
+    refused: dict[PlatformReason, int] = {}
+    number: int | None = None  # None: sent by the 2019 client, which numbers nothing
+    sent_total: int | None = None
+    waiting: int = 0
+    final: bool = False
+    dropped_totals: dict[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Requests of any number of projects. All columns have the same length."""
+
+    columns: dict[str, Column]
+    operations: list[OperationKey]
+    instances: list[InstanceKey]
+    receipts: list[Receipt]
+    requests: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "requests", len(self.columns["start_us"]))
+
+    @property
+    def project_ids(self) -> set[int]:
+        return {instance.project_id for instance in self.instances}
+
+
+def text_column(values: list[str | None]) -> Column:
+    """An object array, which numpy would otherwise turn into fixed-width text."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

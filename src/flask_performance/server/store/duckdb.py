@@ -1,0 +1,229 @@
+"""The embedded home of the event store: one DuckDB file, one process.
+
+```
+DuckDBReader  questions           every question has a cursor of its own; snapshots keep it
+  DuckDBFile  opening, memory,    and writing out of each other's way
+              transactions
+    DuckDBStore  writing, timed work, one at a time
+```
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import duckdb
+import msgspec
+import numpy as np
+
+from .base import HOUR_US, MINUTE_US
+from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey
+from .duckdb_file import REMEMBER_US, DuckDBFile
+from .known import KnownInstance
+from .queries import load, named
+
+#: Receipts and drops older than this are merged by minute.
+RECEIPTS_MERGE_US: Final = 10 * MINUTE_US
+ROLLUPS: Final = {"rollup_minute": MINUTE_US, "rollup_hour": HOUR_US}
+#: Tables of which `maintain` merges rows, the statement for it, and the width of their steps.
+MERGED: Final = {
+    "rollup_minute": ("merge_rollup", MINUTE_US),
+    "rollup_hour": ("merge_rollup", HOUR_US),
+    "receipt": ("merge_receipt", MINUTE_US),
+    "dropped": ("merge_dropped", MINUTE_US),
+}
+RECEIPT_COLUMNS: Final = (
+    "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
+    "refused", "waiting", "final",
+)  # fmt: skip
+TABLES_OF_A_PROJECT: Final = (
+    "request", "rollup_minute", "rollup_hour", "receipt", "dropped", "operation", "instance",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _registered(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, Column]
+) -> Iterator[None]:
+    """Makes columns readable as the table `block`."""
+    connection.register("block", columns)
+    try:
+        yield
+    finally:
+        # A failed transaction refuses this too, and its own error is the one to tell.
+        with contextlib.suppress(duckdb.Error):
+            connection.unregister("block")
+
+
+class DuckDBStore(DuckDBFile):
+    """`EventStore` in a file. Raises SettingsError where the file cannot be used."""
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def position(self) -> int:
+        return self._position
+
+    def has_batch(self, project_id: int, instance: str, number: int) -> bool:
+        with self._write:
+            return number in self._known.of(project_id, instance).batches
+
+    def append(self, block: Block, position: int) -> None:
+        with self._write:
+            if position <= self._position:
+                return  # stored after all by an attempt that seemed to fail
+            with self._transaction() as connection:
+                self._append(connection, block)
+                connection.execute("update meta set value = ? where name = 'position'", [position])
+            self._position = position
+            self._next_request += block.requests
+            for project_id in block.project_ids:
+                self._revisions[project_id] += 1
+
+    def _append(self, connection: duckdb.DuckDBPyConnection, block: Block) -> None:
+        known = self._known.of_all(block.instances)
+        operations = self._operation_ids(connection, block.operations)
+        instances = self._instance_ids(connection, block.instances)
+        if block.requests:
+            columns = {k: v for k, v in block.columns.items() if k not in ("operation", "instance")}
+            columns["operation_id"] = operations[block.columns["operation"]]
+            columns["instance_id"] = instances[block.columns["instance"]]
+            self._append_requests(connection, columns)
+        self._append_receipts(connection, block, instances, known)
+
+    def _append_requests(
+        self, connection: duckdb.DuckDBPyConnection, columns: dict[str, Column]
+    ) -> None:
+        with _registered(connection, columns):
+            connection.execute(load("append_requests"), {"first_id": self._next_request})
+
+    def _operation_ids(
+        self, connection: duckdb.DuckDBPyConnection, keys: list[OperationKey]
+    ) -> Column:
+        for key in keys:
+            if key not in self._operations:
+                connection.execute(
+                    "insert into operation values (?, ?, ?, ?, ?)",
+                    [self._next_operation, key.project_id, key.method, key.route, key.endpoint],
+                )
+                self._operations[key] = self._next_operation
+                self._next_operation += 1
+        return np.array([self._operations[key] for key in keys], dtype="i4")
+
+    def _instance_ids(
+        self, connection: duckdb.DuckDBPyConnection, keys: list[InstanceKey]
+    ) -> Column:
+        for key in keys:
+            if (key.project_id, key.wire_id) not in self._instances:
+                connection.execute(
+                    "insert into instance values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [self._next_instance, *msgspec.structs.astuple(key)],
+                )
+                self._instances[key.project_id, key.wire_id] = self._next_instance
+                self._next_instance += 1
+        return np.array([self._instances[key.project_id, key.wire_id] for key in keys], dtype="i4")
+
+    def _append_receipts(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        block: Block,
+        instances: Column,
+        knowns: list[KnownInstance],
+    ) -> None:
+        receipts: list[tuple[int, ...]] = []
+        drops: list[tuple[Any, ...]] = []
+        for receipt in block.receipts:
+            known = knowns[receipt.instance]
+            known.take(receipt)
+            where = (
+                block.instances[receipt.instance].project_id,
+                int(instances[receipt.instance]),
+                receipt.received_us,
+            )
+            sent_total = UNKNOWN if receipt.sent_total is None else receipt.sent_total
+            number = receipt.number or UNKNOWN
+            receipts.append(
+                (*where, number, known.sent_since(receipt), sent_total, receipt.stored,
+                 sum(receipt.refused.values()), receipt.waiting, int(receipt.final))
+            )  # fmt: skip
+            drops.extend(
+                (*where, reason, requests, known.dropped[reason])
+                for reason, requests in known.dropped_since(receipt).items()
+            )
+            # Without a total: the client does not know of these.
+            drops.extend((*where, reason, count, None) for reason, count in receipt.refused.items())
+        if receipts:
+            columns = dict(
+                zip(RECEIPT_COLUMNS, np.array(receipts, dtype="i8").T.copy(), strict=True)
+            )
+            with _registered(connection, columns):
+                connection.execute(load("append_receipts"))
+            self._note_unmerged(connection, "receipt", {row[2] for row in receipts})
+        if drops:
+            connection.executemany("insert into dropped values (?, ?, ?, ?, ?, ?)", drops)
+            self._note_unmerged(connection, "dropped", {row[2] for row in drops})
+
+    def _note_unmerged(
+        self, connection: duckdb.DuckDBPyConnection, table: str, received_us: set[int]
+    ) -> None:
+        steps = {us // MINUTE_US * MINUTE_US for us in received_us} - self._unmerged[table]
+        for step in steps:
+            connection.execute("insert into unmerged values (?, ?)", [table, step])
+        self._unmerged[table] |= steps
+
+    # -- timed work ------------------------------------------------------------------------------
+
+    def roll(self) -> None:
+        with self._write:
+            rolled, upto = self._meta("rolled"), self._next_request - 1
+            if rolled == upto:
+                return
+            ids = {"rolled": rolled, "upto": upto}
+            with self._transaction() as connection:
+                for table, width in ROLLUPS.items():
+                    for name in ("roll", "note_unmerged"):
+                        connection.execute(load(name, table=table, width=str(width)), ids)
+                connection.execute(
+                    "update meta set value = $upto where name = 'rolled'", {"upto": upto}
+                )
+            self._load_unmerged()
+
+    def maintain(self, now_us: int) -> None:
+        closed_us = now_us - RECEIPTS_MERGE_US
+        for table in MERGED:
+            with self._write:
+                steps = [
+                    step
+                    for step in self._unmerged[table]
+                    if table in ROLLUPS or step + MINUTE_US <= closed_us
+                ]
+                self._merge(table, steps)
+        with self._write:
+            self._known.forget_silent(now_us - REMEMBER_US)
+
+    def _merge(self, table: str, steps: list[int]) -> None:
+        """Merge the rows of some steps of a table, a key a row."""
+        if not steps:
+            return
+        name, width = MERGED[table]
+        statements = load(name, table=table, width=str(width)).split(";\n")
+        done = 'delete from unmerged where "table" = $table and list_contains($steps, step_us)'
+        with self._transaction() as connection:
+            for statement in statements:
+                connection.execute(statement, named(statement, {"steps": steps}))
+            connection.execute(done, {"table": table, "steps": steps})
+        self._unmerged[table].difference_update(steps)
+
+    def delete_project(self, project_id: int) -> None:
+        with self._write:
+            with self._transaction() as connection:
+                for table in TABLES_OF_A_PROJECT:
+                    connection.execute(
+                        f"delete from {table} where project_id = ?",  # noqa: S608
+                        [project_id],
+                    )
+            self._known.forget_project(project_id)
+            self._operations = {
+                k: v for k, v in self._operations.items() if k.project_id != project_id
+            }
+            self._instances = {k: v for k, v in self._instances.items() if k[0] != project_id}
+            self._revisions[project_id] += 1

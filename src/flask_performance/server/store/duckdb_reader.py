@@ -1,0 +1,276 @@
+"""The questions of the event store, answered by DuckDB. SQL stands in `sql/`, a file a question."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from flask_performance.wire import OUTCOMES
+
+from .base import (
+    HOUR_US,
+    SILENT_US,
+    EventStore,
+    Filter,
+    LedgerTotals,
+    OperationStats,
+    Page,
+    Point,
+    Pulse,
+    RequestRow,
+    Stats,
+    UnknownCursorError,
+)
+from .block import OperationKey
+from .queries import load, named
+from .statistics import NOTHING, Columns, empty_point, grouped_points, grouped_stats, regrouped
+from .window import boundaries, parts, statuses
+
+#: A condition on a request's environment, by what kind of row is asked.
+ENVIRONMENT_IS = {
+    "rollup": "c.environment = $environment",
+    **dict.fromkeys(
+        ("request", "receipt", "dropped"),
+        "c.instance_id in (select id from instance where environment = $environment)",
+    ),
+}
+
+#: After everything: where a list begins.
+NO_CURSOR = (2**63 - 1, 2**63 - 1)
+#: Start and id of the last row, both of which fit 63 bits.
+CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
+
+class Sql(NamedTuple):
+    """A piece of a statement and the parameters that it names."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+class DuckDBReader(EventStore):
+    """The reading half of `DuckDBStore`."""
+
+    _connection: duckdb.DuckDBPyConnection
+    _operations: dict[OperationKey, int]
+    _revisions: dict[int, int]
+
+    def revision(self, project_id: int) -> int:
+        return self._revisions.get(project_id, 0)
+
+    def summary(self, filter: Filter) -> Stats:
+        return grouped_stats(self._histogram("0", filter)).get(0, NOTHING)
+
+    def _histogram(
+        self, group: str, filter: Filter, project_ids: Sequence[int] | None = None
+    ) -> Columns:
+        """The histogram of every group, which is an expression over a request's columns."""
+        cells = self._cells(filter, project_ids)
+        return self._columns(load("histogram", group=group, cells=cells.sql), cells.parameters)
+
+    def operations(self, filter: Filter) -> list[OperationStats]:
+        columns = self._histogram("operation_id", filter)
+        # Read after the question, so that every operation that it found is there; an endpoint that
+        # was renamed does not split an operation, and the newest name is shown.
+        keys = sorted(
+            (id, key)
+            for key, id in list(self._operations.items())
+            if key.project_id == filter.project_id
+        )
+        newest = {(key.method, key.route): (id, key) for id, key in keys}
+        group_of = {id: newest[key.method, key.route][0] for id, key in keys}
+        key_of = dict(newest.values())
+        found = [
+            OperationStats(
+                **msgspec.structs.asdict(stats),
+                method=key_of[id].method,
+                route=key_of[id].route,
+                endpoint=key_of[id].endpoint,
+            )
+            for id, stats in grouped_stats(regrouped(columns, group_of)).items()
+        ]
+        return sorted(found, key=lambda one: (-one.duration_us, one.route, one.method))
+
+    def series(self, filter: Filter, step_us: int) -> list[Point]:
+        if filter.start_us >= filter.end_us:
+            return []
+        cells = self._cells(filter, step_us=step_us)
+        columns = self._columns(
+            load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
+        )
+        points = grouped_points(columns)
+        first = filter.start_us // step_us * step_us
+        return [
+            points.get(start_us) or empty_point(start_us)
+            for start_us in range(first, filter.end_us, step_us)
+        ]
+
+    def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
+        cursor_start_us, cursor_id = _parse_cursor(cursor)
+        conditions = self._conditions("request", filter, [filter.project_id])
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "cursor_start_us": cursor_start_us,
+            "cursor_id": cursor_id,
+            "limit": limit + 1,
+        }
+        with self._connection.cursor() as connection:
+            result = connection.execute(load("requests", conditions=conditions.sql), parameters)
+            names = [column[0] for column in result.description or ()]
+            rows = [_request_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
+
+    def ledger(self, filter: Filter) -> LedgerTotals:
+        conditions = self._conditions("dropped", filter, [filter.project_id])
+        window = {"start_us": filter.start_us, "end_us": filter.end_us}
+        dropped = self._rows(
+            load("dropped", conditions=conditions.sql), conditions.parameters | window
+        )
+        ledgers = self._ledgers(filter, [filter.project_id])
+        stored, waiting, lost, silent = ledgers.get(filter.project_id, (0, 0, 0, 0))
+        reasons = {reason: requests for reason, requests in dropped if requests}
+        return LedgerTotals(
+            seen=stored + sum(reasons.values()) + waiting + lost,
+            stored=stored,
+            waiting=waiting,
+            lost=lost,
+            dropped=reasons,
+            silent=silent,
+        )
+
+    def _ledgers(
+        self, filter: Filter, project_ids: Sequence[int]
+    ) -> dict[int, tuple[int, int, int, int]]:
+        """Per project: stored, waiting, lost, silent."""
+        conditions = self._conditions("receipt", filter, project_ids)
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "alive_since_us": filter.end_us - SILENT_US,
+        }
+        rows = self._rows(load("ledger", conditions=conditions.sql), parameters)
+        return {project_id: tuple(numbers) for project_id, *numbers in rows}
+
+    def pulses(
+        self, project_ids: Sequence[int], start_us: int, end_us: int, steps: int
+    ) -> dict[int, Pulse]:
+        filter = Filter(project_id=0, start_us=start_us, end_us=end_us)
+        stats = grouped_stats(self._histogram("project_id", filter, project_ids))
+        ledgers = self._ledgers(filter, project_ids)
+        last_seen = self._last_seen(project_ids)
+        points = self._points(filter, project_ids, steps)
+        return {
+            project_id: Pulse(
+                project_id=project_id,
+                stats=stats.get(project_id, NOTHING),
+                points=points[project_id],
+                lost=ledgers.get(project_id, (0, 0, 0, 0))[2],
+                last_seen_us=last_seen.get(project_id),
+            )
+            for project_id in project_ids
+        }
+
+    def _points(
+        self, filter: Filter, project_ids: Sequence[int], steps: int
+    ) -> dict[int, list[int]]:
+        """Requests a step of every project."""
+        step_us = max(1, -(-(filter.end_us - filter.start_us) // steps))
+        # Steps begin at the window's start: a rollup fits into them where it fits both.
+        cells = self._cells(filter, project_ids, step_us=math.gcd(filter.start_us, step_us))
+        parameters = cells.parameters | {"from_us": filter.start_us, "step_us": step_us}
+        points = {project_id: [0] * steps for project_id in project_ids}
+        for project_id, step, requests in self._rows(load("steps", cells=cells.sql), parameters):
+            points[project_id][step] = requests
+        return points
+
+    def last_seen_us(self, project_id: int) -> int | None:
+        return self._last_seen([project_id]).get(project_id)
+
+    def _last_seen(self, project_ids: Sequence[int]) -> dict[int, int]:
+        return dict(self._rows(load("last_seen"), {"projects": list(project_ids)}))
+
+    def environments(self, project_id: int) -> list[str]:
+        return [name for (name,) in self._rows(load("environments"), {"project_id": project_id})]
+
+    # -- from a filter to SQL --------------------------------------------------------------------
+
+    def _cells(
+        self,
+        filter: Filter,
+        project_ids: Sequence[int] | None = None,
+        step_us: int = HOUR_US,
+    ) -> Sql:
+        """The requests of a window, as few rows as its length allows."""
+        project_ids = [filter.project_id] if project_ids is None else project_ids
+        window = boundaries(filter, step_us)
+        parameters: dict[str, Any] = dict(window)
+        selects = []
+        for part in parts(window):
+            table = "rollup" if part in ("cells_hours", "cells_minutes") else "request"
+            conditions = self._conditions(table, filter, project_ids)
+            selects.append(load(part, conditions=conditions.sql))
+            parameters |= conditions.parameters
+        return Sql("\nunion all\n".join(selects), parameters)
+
+    def _conditions(self, table: str, filter: Filter, project_ids: Sequence[int]) -> Sql:
+        """What a filter means for the rows of a table; only what it names costs anything."""
+        terms = ["list_contains($projects::integer[], c.project_id)"]
+        parameters: dict[str, Any] = {"projects": list(project_ids)}
+        if filter.environment is not None:
+            terms.append(ENVIRONMENT_IS[table])
+            parameters["environment"] = filter.environment
+        if table in ("rollup", "request"):
+            if filter.method is not None or filter.route is not None:
+                terms.append("list_contains($operations::integer[], c.operation_id)")
+                parameters["operations"] = self._matching_operations(filter)
+            if filter.status is not None:
+                terms.append("c.status between $status_from and $status_to")
+                parameters["status_from"], parameters["status_to"] = statuses(filter.status)
+        return Sql(" and ".join(terms), parameters)
+
+    def _matching_operations(self, filter: Filter) -> list[int]:
+        return [
+            id
+            for key, id in list(self._operations.items())
+            if key.project_id == filter.project_id
+            and filter.method in (None, key.method)
+            and filter.route in (None, key.route)
+        ]
+
+    def _rows(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
+        with self._connection.cursor() as connection:
+            return self._run(connection, statement, parameters or {}).fetchall()
+
+    def _columns(self, statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        with self._connection.cursor() as connection:
+            return self._run(connection, statement, parameters).fetchnumpy()
+
+    def _run(
+        self, connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]
+    ) -> duckdb.DuckDBPyConnection:
+        """Ask; what is in the rollups and what is not yet are read from the same snapshot."""
+        if "$rolled" in statement and "rolled" not in parameters:
+            connection.begin()
+            rolled = connection.execute(load("rolled")).fetchall()[0][0]
+            parameters = parameters | {"rolled": rolled}
+        return connection.execute(statement, named(statement, parameters))
+
+
+def _request_row(row: dict[str, Any]) -> RequestRow:
+    return RequestRow(**(row | {"outcome": OUTCOMES[row["outcome"]]}))
+
+
+def _parse_cursor(cursor: str | None) -> tuple[int, int]:
+    if cursor is None:
+        return NO_CURSOR
+    if found := CURSOR.fullmatch(cursor):
+        return int(found[1]), int(found[2])
+    raise UnknownCursorError(
+        "cursor is not one that this server handed out; leave it out to begin again"
+    )

@@ -1,0 +1,2 @@
+-- The instances heard since a moment.
+select distinct instance_id from receipt where received_us >= $since_us

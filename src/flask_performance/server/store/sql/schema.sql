@@ -1,0 +1,56 @@
+-- The event store's tables in DuckDB. Times: UTC microseconds; durations: microseconds; sizes: bytes.
+
+-- Facts about this file: `schema` (its version), `position` (up to where the queue is stored) and
+-- `rolled` (the newest request that is in the rollups).
+create table if not exists meta (name varchar primary key, value bigint not null);
+
+-- method + route of a project, once for every endpoint it had.
+create table if not exists operation (
+    id integer not null, project_id integer not null,
+    method varchar not null, route varchar not null, endpoint varchar
+);
+
+-- One process of a monitored app, once.
+create table if not exists instance (
+    id integer not null, project_id integer not null, wire_id varchar not null,
+    host varchar, pid bigint, environment varchar, release varchar,
+    client varchar, python varchar, flask varchar, started_us bigint
+);
+
+-- Every request. `path` is null where it equals the route.
+create table if not exists request (
+    id bigint not null, project_id integer not null, start_us bigint not null,
+    duration_us bigint not null, operation_id integer not null, instance_id integer not null,
+    status smallint not null, outcome tinyint not null, path varchar,
+    first_byte_us bigint, request_bytes bigint, response_bytes bigint, cpu_us bigint, queue_us bigint,
+    exception varchar, trace_id varchar, consumer varchar
+);
+
+-- Requests merged by minute: one row a latency bucket. `roll` appends partial rows; `maintain` merges
+-- them, so a reader always sums. `duration_us` is a double because a sum of hostile durations fits no
+-- integer; it is exact up to 2^53 microseconds, which are 285 years.
+create table if not exists rollup_minute (
+    project_id integer not null, start_us bigint not null, operation_id integer not null,
+    environment varchar, release varchar, status smallint not null, outcome tinyint not null,
+    bucket smallint not null, requests bigint not null, duration_us double not null
+);
+
+-- The same by hour.
+create table if not exists rollup_hour as from rollup_minute limit 0;
+
+-- Batches received (`first` to `last` of one instance): what the client says it sent, what we stored.
+-- `refused`: what we dropped ourselves. `sent` counts since the instance's batch before, `sent_total` since the process started.
+create table if not exists receipt (
+    project_id integer not null, instance_id integer not null, received_us bigint not null,
+    first bigint, last bigint, sent bigint not null, sent_total bigint, stored bigint not null,
+    refused bigint not null, waiting bigint not null, final boolean not null
+);
+
+-- Requests that were not stored, by reason; `total` is the client's count since its process started.
+create table if not exists dropped (
+    project_id integer not null, instance_id integer not null, received_us bigint not null,
+    reason varchar not null, requests bigint not null, total bigint
+);
+
+-- Where `maintain` has to merge: the steps of a table that may have more than one row a key.
+create table if not exists unmerged ("table" varchar not null, step_us bigint not null);

@@ -1,0 +1,72 @@
+"""From grouped histograms, as a store's SQL returns them, to the numbers people see.
+
+Columns come sorted by `group` and `bucket`; every group is one histogram.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from .base import Point, Stats
+from .latency import Numbers, quantiles
+
+NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=None, p99_us=None)
+
+Columns = dict[str, Any]
+
+COUNTS: Final = ("requests", "errors", "duration_us")  # the last in double, see sql/schema.sql
+KINDS: Final = (
+    "informational", "success", "redirect", "client_error", "server_error", "disconnected",
+)  # fmt: skip
+
+
+def grouped_stats(columns: Columns) -> dict[int, Stats]:
+    """The numbers of every group."""
+    return {
+        group: Stats(**counts, p50_us=p50, p95_us=p95, p99_us=p99)
+        for group, counts, (p50, p95, p99) in _groups(columns, COUNTS)
+    }
+
+
+def grouped_points(columns: Columns) -> dict[int, Point]:
+    """One point for every step that has requests."""
+    return {
+        group: Point(start_us=group, **counts, p50_us=p50, p95_us=p95, p99_us=p99)
+        for group, counts, (p50, p95, p99) in _groups(columns, KINDS)
+    }
+
+
+def empty_point(start_us: int) -> Point:
+    """A step in which nothing happened."""
+    return Point(
+        start_us=start_us, **dict.fromkeys(KINDS, 0), p50_us=None, p95_us=None, p99_us=None
+    )
+
+
+def _groups(
+    columns: Columns, names: tuple[str, ...]
+) -> list[tuple[int, dict[str, int], tuple[float, float, float]]]:
+    """For every group: its key, the sums of the named columns, the quantiles."""
+    keys: Numbers = columns["group"]
+    if not len(keys):
+        return []
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    histograms = (columns[name] for name in ("bucket", "requests", "duration_us"))
+    quantile_rows = quantiles(starts, *histograms).tolist()
+    sums = {name: np.add.reduceat(columns[name], starts).tolist() for name in names}
+    return [
+        (int(key), {name: int(sums[name][place]) for name in names}, tuple(quantile_rows[place]))
+        for place, key in enumerate(keys[starts].tolist())
+    ]
+
+
+def regrouped(columns: Columns, group_of: Mapping[int, int]) -> Columns:
+    """The histograms of groups that are the same under another key, put together.
+
+    `group_of` gives every group's new key; a group that it does not know is left out.
+    """
+    keys = np.array([group_of.get(key, -1) for key in columns["group"].tolist()], dtype="i8")
+    order = np.lexsort((columns["bucket"], keys))
+    order = order[keys[order] >= 0]
+    return {name: column[order] for name, column in (columns | {"group": keys}).items()}

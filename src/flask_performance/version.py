@@ -1,0 +1,3 @@
+"""The version, in one place: the package's metadata and the client's batches read it here."""
+
+__version__ = "1.0.0"

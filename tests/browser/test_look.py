@@ -1,0 +1,172 @@
+"""How pages look and work for everybody: themes, widths, no JavaScript, assistive technology."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.platform import Platform
+from tests.support.waiting import wait_for
+
+from .person import HEIGHT, NARROW, WIDE, Person
+from .world import Past
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DARK = "rgb(20, 22, 25)"
+LIGHT = "rgb(255, 255, 255)"
+#: Where to keep the pictures for the docs; otherwise all stay in the test's own folder.
+KEEP = "FLASK_PERFORMANCE_SCREENSHOTS"
+#: The few that the docs show.
+KEPT = frozenset(
+    f"{name}.png"
+    for name in (
+        "overview-light-1440",
+        "overview-dark-1440",
+        "overview-light-390",
+        "projects-light-1440",
+        "setup-light-1440",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def busy(platform: Platform) -> Platform:
+    """A platform with a busy project, a smaller one and a new one."""
+    Past(seconds=1800, per_second=4).post(platform.create_project("Shop"), dropped=12)
+    Past(seconds=600, per_second=1, seed=2).post(platform.create_project("Blog"), "staging")
+    platform.create_project("New one")
+    return platform
+
+
+@pytest.fixture
+def pages(busy: Platform, person: Person) -> dict[str, str]:
+    """The path of every page."""
+    page = person.open("/projects")
+    expect(page.get_by_role("row", name="Blog")).not_to_contain_text("waiting")
+    paths = {
+        name: page.get_by_role("link", name=name).get_attribute("href") or ""
+        for name in ("Shop", "New one")
+    }
+    return {
+        "projects": "/projects",
+        "overview": paths["Shop"],
+        "operation": paths["Shop"] + "?method=GET&route=/search&range=1h",
+        "setup": paths["New one"],
+        "new-project": "/projects/new",
+        "new-team": "/teams/new",
+        "not-found": "/projects/0000000000000000",
+        "wrong": paths["Shop"] + "?range=9",
+    }
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[[str], Path]:
+    """Where the picture of a page goes, by its file name."""
+    kept = Path(os.environ.get(KEEP, tmp_path))
+    return lambda name: (kept if name in KEPT else tmp_path) / name
+
+
+def background(page: Page) -> str:
+    color: str = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return color
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_every_page_at_every_width_in_both_themes(
+    person: Person,
+    pages: dict[str, str],
+    picture: Callable[[str], Path],
+    width: int,
+    scheme: str,
+) -> None:
+    page = person.page
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for name, path in pages.items():
+        person.open(path)
+        assert person.scroll_width() == width, name
+        assert background(page) == (DARK if scheme == "dark" else LIGHT), name
+        violations = Axe().run(page).response["violations"]
+        assert not violations, (name, [(one["id"], one["nodes"][0]["html"]) for one in violations])
+        page.screenshot(path=picture(f"{name}-{scheme}-{width}.png"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_for_visitors(
+    browser: Browser, platform: Platform, picture: Callable[[str], Path], scheme: str
+) -> None:
+    with Person.at(browser, platform.url, color_scheme=scheme) as visitor:
+        for name in ("login", "signup", "reset"):
+            page = visitor.open(f"/{name}")
+            assert not Axe().run(page).response["violations"], name
+            page.screenshot(path=picture(f"{name}-{scheme}.png"))
+
+
+def test_a_chosen_theme_comes_with_the_first_byte(person: Person) -> None:
+    page = person.open("/projects")
+    assert background(page) == LIGHT
+    page.locator(".account summary").click()
+    page.get_by_label("Theme").select_option("dark")
+    assert background(page) == DARK
+    answer = page.request.get(f"{person.base}/projects")
+    assert 'data-theme="dark"' in answer.text()
+    page.get_by_label("Theme").select_option("system")
+    assert background(page) == LIGHT
+    assert "data-theme" not in page.request.get(f"{person.base}/projects").text()
+
+
+WATCH_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const shift of list.getEntries()) window.shifted += shift.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_nothing_jumps_after_the_first_paint(
+    person: Person, pages: dict[str, str], width: int
+) -> None:
+    page = person.page
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.add_init_script(WATCH_SHIFTS)
+    person.open(pages["overview"])
+    expect(page.locator("live-stream")).to_have_text(re.compile("live · "))
+    expect(page.locator("latency-chart canvas")).to_be_visible()
+    # Chromium's measure: share of the screen that moved times how far; below 0.1 counts as good.
+    assert page.evaluate("window.shifted") < 0.005
+
+
+@pytest.fixture
+def plain(browser: Browser, platform: Platform) -> Iterator[Person]:
+    """The user, with a browser that runs no JavaScript."""
+    with Person.at(browser, platform.url, java_script_enabled=False) as person:
+        yield person
+
+
+@pytest.mark.usefixtures("busy")
+def test_numbers_and_tables_need_no_javascript(plain: Person) -> None:
+    plain.log_in()
+    page = plain.page
+
+    def stored() -> bool:
+        page.reload()
+        return page.get_by_text("healthy").count() == 2
+
+    wait_for(stored, 10, "the projects to have requests")
+    page.get_by_role("link", name="Shop").click()
+    expect(page.locator(".headline .value").first).to_have_text(re.compile(r"\d"))
+    expect(page.locator("#panel-operations tbody tr")).to_have_count(8)
+    page.get_by_text("Show as a table").first.click()
+    expect(page.locator("#panel-throughput tbody tr").first).to_be_visible()
+    page.get_by_role("link", name="1 h").click()
+    expect(page).to_have_url(re.compile("range=1h"))
+    page.get_by_role("link", name="p99").first.click()
+    expect(page).to_have_url(re.compile(r"range=1h&sort=-p99"))
+    expect(page.locator(".foot")).to_contain_text("Times in UTC")

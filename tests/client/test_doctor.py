@@ -1,0 +1,85 @@
+"""`flask performance doctor`, as a person runs it."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_performance import PerformanceCollector
+from flask_performance.doctor import PROBE
+from tests.support.waiting import free_port
+
+from .stub import KEY, Collector
+
+
+def app_with(**config: object) -> Flask:
+    app = Flask("shop")
+    app.config.update(config)
+    PerformanceCollector(app)
+    return app
+
+
+def doctor(app: Flask) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=["performance", "doctor"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_all_is_well(collector: Collector, tmp_path: Path) -> None:
+    app = app_with(METRIC_DSN=collector.dsn, METRIC_SPOOL=str(tmp_path), METRIC_RELEASE="7")
+    code, output = doctor(app)
+    assert code == 0, output
+    assert "wrong" not in output
+    for words in ("sends to http://127.0.0.1", "release 7", "outermost", "METRIC_SPOOL holds 0",
+                  "it arrived", "clock agrees"):  # fmt: skip
+        assert words in output
+    (request,) = collector.requests
+    assert (request.route, request.status) == (PROBE, 200)
+
+
+def test_no_dsn() -> None:
+    code, output = doctor(app_with())
+    assert code == 1
+    assert "METRIC_DSN is not set" in output
+
+
+def test_switched_off(collector: Collector) -> None:
+    code, output = doctor(app_with(METRIC_DSN=collector.dsn, METRIC_ENABLED=False))
+    assert code == 1
+    assert "METRIC_ENABLED is false" in output
+
+
+def test_an_unknown_key(collector: Collector) -> None:
+    collector.reply = lambda _: (401, {}, b'{"error": "No project has this key."}')
+    code, output = doctor(app_with(METRIC_DSN=collector.dsn))
+    assert code == 1
+    assert "answered 401" in output
+    assert "Copy the DSN from the project's set-up page again" in output
+
+
+@pytest.mark.parametrize(("host", "words"), [
+    ("127.0.0.1:{port}", "gives no answer"),
+    ("nowhere.invalid", "cannot be resolved"),
+])  # fmt: skip
+def test_an_unreachable_platform(host: str, words: str) -> None:
+    dsn = f"http://{host.format(port=free_port())}/v1/collector/{KEY}"
+    code, output = doctor(app_with(METRIC_DSN=dsn))
+    assert code == 1
+    assert words in output
+
+
+def test_a_wrong_clock(collector: Collector) -> None:
+    date = {"Date": "Sun, 22 Nov 2020 10:00:00 GMT"}
+    collector.reply = lambda _: (202, date, b"{}")
+    code, output = doctor(app_with(METRIC_DSN=collector.dsn))
+    assert code == 1
+    assert "ahead of the platform's" in output
+
+
+def test_middleware_around_us(collector: Collector) -> None:
+    app = app_with(METRIC_DSN=collector.dsn)
+    inner = app.wsgi_app
+    app.wsgi_app = lambda environ, start: inner(environ, start)  # type: ignore[method-assign,assignment]
+    code, output = doctor(app)
+    assert code == 0
+    assert "Call init_app last" in output

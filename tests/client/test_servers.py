@@ -1,0 +1,205 @@
+"""Real servers: under each of them sent = seen, nothing hangs, and the end comes fast."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.waiting import free_port
+
+from .stub import Collector, wait_for
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+APP = "tests.client.served:app"
+
+PYTHON = sys.executable
+GUNICORN = f"{PYTHON} -m gunicorn {APP} --bind 127.0.0.1:{{port}} --log-level error --workers 2"
+UWSGI = (
+    f"{Path(PYTHON).with_name('uwsgi')} --http-socket 127.0.0.1:{{port}} --module {APP} --master "
+    "--die-on-term --disable-logging --need-app --enable-threads --processes 2"
+)
+SERVERS = {
+    "gunicorn sync": GUNICORN,
+    "gunicorn sync preload": f"{GUNICORN} --preload",
+    "gunicorn gthread": f"{GUNICORN} --threads 4",
+    "gunicorn gthread preload": f"{GUNICORN} --threads 4 --preload",
+    "gunicorn gevent": f"{GUNICORN} --worker-class gevent",
+    "gunicorn gevent preload": f"{GUNICORN} --worker-class gevent --preload",
+    "gunicorn max-requests": f"{GUNICORN} --max-requests 37",
+    "waitress": f"{PYTHON} -m tests.client.served waitress {{port}}",
+    "werkzeug": f"{PYTHON} -m tests.client.served werkzeug {{port}}",
+    "granian": f"{PYTHON} -m granian --interface wsgi --port {{port}} --workers 2 "
+    f"--no-access-log --log-level error {APP}",
+    "uwsgi": UWSGI,
+    "uwsgi lazy-apps threads": f"{UWSGI} --lazy-apps --threads 4",
+}
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, "the server ended"
+        try:
+            return self.get("/up")[0] == 404
+        except (OSError, HTTPException):
+            return False
+
+    def end(self, number: int = signal.SIGTERM) -> float:
+        """Seconds from the signal to the end."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(15)
+        return time.monotonic() - began
+
+
+@contextmanager
+def serving(name: str, collector: Collector, without: str = "") -> Iterator[Served]:
+    port = free_port()
+    command = [word for word in SERVERS[name].format(port=port).split() if word != without]
+    if name.startswith("uwsgi") and not Path(command[0]).exists():
+        pytest.skip("uWSGI is not installed")
+    environ = {**os.environ, "METRIC_DSN": collector.dsn, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True)
+    served = Served(process, port)
+    try:
+        wait_for(served.is_up, 20)
+        yield served
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def visit(served: Served, rounds: int) -> Counter[str]:
+    """GET every path from four clients at once; how often each was answered."""
+    answered: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def client() -> None:
+        for _ in range(rounds):
+            for path in ("/", "/pid", "/stream", "/file", "/nowhere"):
+                served.get(path)
+                with lock:
+                    answered[path] += 1
+
+    threads = [threading.Thread(target=client) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answered
+
+
+def recorded(collector: Collector) -> Counter[str]:
+    return Counter(request.path for request in collector.requests if request.path != "/up")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_everything_is_sent(collector: Collector, name: str) -> None:
+    with serving(name, collector) as served:
+        answered = visit(served, 10)
+        if name.startswith("uwsgi"):
+            # It runs no exit hooks in a worker that is still closing its last request.
+            collector.wait_for(lambda: recorded(collector) == answered)
+        seconds = served.end()
+    assert seconds < 4
+    assert recorded(collector) == answered
+    by_path = {request.path: request for request in collector.requests}
+    assert (by_path["/stream"].outcome, by_path["/stream"].response_bytes) == ("completed", 3000)
+    assert by_path["/stream"].duration_us >= 60_000
+    assert by_path["/file"].response_bytes == (ROOT / "tests/client/served.py").stat().st_size
+    assert {request.outcome for request in collector.requests} == {"completed"}
+    assert_ledgers_close(collector)
+
+
+def assert_ledgers_close(collector: Collector) -> None:
+    """Each instance said goodbye, and its last ledger is what arrived."""
+    instances = {instance for instance, _ in collector.accepted}
+    for instance in instances:
+        batches = [batch for (owner, _), batch in collector.accepted.items() if owner == instance]
+        arrived = sum(len(batch["requests"]["start_us"]) for batch in batches)
+        last = max(batches, key=lambda batch: batch["batch"])
+        assert last.get("final") is True
+        assert last["ledger"] == {"seen": arrived, "sent": arrived, "dropped": {}}
+
+
+def test_uwsgi_without_threads_is_told_the_remedy(collector: Collector, capfd: Any) -> None:
+    with serving("uwsgi", collector, "--enable-threads") as served:
+        served.get("/")
+        wait_for(lambda: "--enable-threads" in capfd.readouterr().err, 10)
+
+
+@pytest.mark.parametrize("name", ["gunicorn sync", "gunicorn gthread", "waitress", "werkzeug"])
+def test_a_client_that_leaves_in_the_middle(collector: Collector, name: str) -> None:
+    with serving(name, collector) as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as client:
+            client.sendall(b"GET /endless HTTP/1.0\r\n\r\n")
+            client.recv(1000)
+        collector.wait_for(lambda: "/endless" in recorded(collector))
+    (left,) = [request for request in collector.requests if request.path == "/endless"]
+    assert (left.status, left.outcome) == (200, "disconnected")
+
+
+@pytest.mark.parametrize("name", ["gunicorn sync", "gunicorn gthread", "waitress", "werkzeug"])
+def test_a_stream_that_breaks(collector: Collector, name: str) -> None:
+    with serving(name, collector) as served:
+        with suppress(OSError, HTTPException):
+            served.get("/broken")
+        collector.wait_for(lambda: "/broken" in recorded(collector))
+    (broken,) = [request for request in collector.requests if request.path == "/broken"]
+    assert (broken.outcome, broken.exception) == ("failed", "RuntimeError")
+
+
+def test_the_reloader(collector: Collector, tmp_path: Path) -> None:
+    """`flask run` with debugger and reloader: the request of each generation arrives."""
+    source = tmp_path / "reloaded.py"
+    source.write_text("from tests.client.served import app\n")
+    port = free_port()
+    environ = {**os.environ, "METRIC_DSN": collector.dsn, "PYTHONPATH": str(ROOT)}
+    command = [PYTHON, "-m", "flask", "--app", str(source), "run", "--debug", "--port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environ, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    served = Served(process, port)
+    try:
+        wait_for(served.is_up, 20)
+        first = served.get("/pid")[1]
+        collector.wait_for(lambda: recorded(collector)["/pid"] == 1)
+        source.write_text("from tests.client.served import app  # changed\n")
+        wait_for(lambda: served.is_up() and served.get("/pid")[1] != first, 20)
+        before = recorded(collector)["/pid"]
+        served.get("/pid")
+        collector.wait_for(lambda: recorded(collector)["/pid"] > before)
+        environments = {b["instance"]["environment"] for b in collector.accepted.values()}
+        assert environments == {"development"}
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,57 @@
+"""What the panels of a rendering share."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from flask_performance.server.dashboard.scope import Project, Scope
+from flask_performance.server.dashboard.state import State
+from flask_performance.server.store.duckdb import DuckDBStore
+from tests.server.store.builders import block
+
+NOW_US = 1_767_268_807_300_000
+SECOND_US = 1_000_000
+PROJECT = Project(1, "0123456789abcdef", "Shop", "Team", None)
+
+
+def receive(store: DuckDBStore, *seconds_ago: float, **columns: object) -> None:
+    """Requests that began, and arrived, so long ago."""
+    for ago in seconds_ago:
+        at_us = NOW_US - int(ago * SECOND_US)
+        rows = [{"start_us": at_us, **columns}]
+        store.append(block(rows, project_id=1, received_us=at_us), store.position() + 1)
+
+
+def scope(store: DuckDBStore, **state: object) -> Scope:
+    return Scope(store, PROJECT, State(**state), at_us=NOW_US)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("range", ["5m", "15m", "1h", "24h", "30d"])
+def test_a_young_project_is_watched_since_its_first_request(tmp_path: Path, range: str) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        receive(store, 100, 50, 1)
+        assert scope(store, range=range).watched_seconds == pytest.approx(100, abs=1)
+
+
+def test_a_filter_does_not_make_a_project_younger(tmp_path: Path) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        receive(store, 100)
+        receive(store, 10, operation="GET /new")
+        filtered = scope(store, method="GET", route="/new")
+        assert filtered.summary.requests == 1
+        assert filtered.watched_seconds == pytest.approx(100, abs=1)
+
+
+def test_a_project_that_was_quiet_is_not_young(tmp_path: Path) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        receive(store, 5 * 86_400, 10)
+        quiet = scope(store)
+        assert quiet.before.requests == 0
+        assert quiet.young_us is None
+        assert quiet.watched_seconds == 900
+
+
+def test_a_project_without_requests_is_not_young(tmp_path: Path) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        assert scope(store).watched_seconds == 900

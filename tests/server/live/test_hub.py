@@ -1,0 +1,346 @@
+"""The live hub: one render for all who watch, new data to each, and an end to every connection."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from flask_performance.server.live import hub as module
+from flask_performance.server.live.hub import LiveHub, LiveView
+
+Event = tuple[str, str]
+
+
+class Board:
+    """A project's numbers and how they are shown; counts how often."""
+
+    def __init__(self) -> None:
+        self.revisions: Counter[int] = Counter()
+        self.shown: dict[str, str] = {"summary": "0"}
+        self.renders = 0
+        self.asked = 0
+        self.seconds = 0.0
+        self.broken = False
+        self.behind = False
+
+    def revision(self, project_id: int) -> int:
+        self.asked += 1
+        return self.revisions[project_id]
+
+    def show(self, project_id: int = 1, **panels: str) -> None:
+        self.shown = self.shown | panels
+        self.revisions[project_id] += 1
+
+
+class View:
+    """Project 1 of a board."""
+
+    def __init__(self, board: Board, key: Hashable = "view") -> None:
+        self.board = board
+        self.key = key
+        self.project_ids = (1,)
+
+    @property
+    def behind(self) -> bool:
+        return self.board.behind
+
+    def events(self) -> dict[str, str]:
+        assert threading.current_thread() is not threading.main_thread()
+        self.board.renders += 1
+        time.sleep(self.board.seconds)
+        if self.board.broken:
+            raise RuntimeError("no panel today")
+        return dict(self.board.shown)
+
+
+class Watcher:
+    """A browser with an open page."""
+
+    def __init__(self, application: Starlette, path: str = "/projects/1/live") -> None:
+        self.status = 0
+        self.text = ""
+        self.left = asyncio.Event()
+        self.started = False
+        scope = {
+            "type": "http", "http_version": "1.1", "scheme": "http", "method": "GET",
+            "path": path, "raw_path": path.encode(), "query_string": b"range=15m",
+            "headers": [(b"cookie", b"session=ada")], "server": ("x", 80), "client": ("x", 1),
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+        }  # fmt: skip
+        self.task = asyncio.create_task(application(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self.started:
+            self.started = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {k.decode(): v.decode() for k, v in message["headers"]}
+        self.text += message.get("body", b"").decode()
+
+    @property
+    def events(self) -> list[Event]:
+        """Name and data of what came, parsed as a browser does."""
+        found = []
+        for part in self.text.split("\n\n"):
+            fields = [line.split(": ", 1) for line in part.split("\n") if ": " in line]
+            data = "\n".join(value for name, value in fields if name == "data")
+            found += [(value, data) for name, value in fields if name == "event"]
+        return found
+
+    async def leave(self) -> None:
+        self.left.set()
+        await asyncio.wait_for(self.task, 5)
+
+
+async def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline, f"waited 5 s for {what}"
+        await asyncio.sleep(0.005)
+
+
+class Room:
+    """A hub in its application, and everybody who watches."""
+
+    def __init__(self, views: Callable[[str, str, str], LiveView | None], board: Board) -> None:
+        self.hub = LiveHub(views, board.revision)
+        self.application = Starlette(routes=[Route("/projects/{id}/live", self.hub.endpoint)])
+        self.watchers: list[Watcher] = []
+
+    def watch(self, path: str = "/projects/1/live") -> Watcher:
+        self.watchers.append(Watcher(self.application, path))
+        return self.watchers[-1]
+
+
+@contextlib.asynccontextmanager
+async def room(
+    board: Board, views: Callable[[str, str, str], LiveView | None] | None = None
+) -> AsyncIterator[Room]:
+    room = Room(views or (lambda *_: View(board)), board)
+    yield room
+    for watcher in room.watchers:
+        await watcher.leave()
+    assert room.hub._channels == {}
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def run(test: Any) -> None:
+    asyncio.run(test)
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    monkeypatch.setattr(module, "PACE", 0.02)
+    return Board()
+
+
+def test_a_watcher_hears_the_whole_state_and_then_what_changed(board: Board) -> None:
+    async def test() -> None:
+        board.shown = {"summary": "1", "chart": "two\nlines"}
+        async with room(board) as here:
+            ada = here.watch()
+            await until(lambda: len(ada.events) == 2, "the whole state")
+            assert ada.events == [("summary", "1"), ("chart", "two\nlines")]
+            board.show(summary="2")
+            await until(lambda: len(ada.events) == 3, "what changed")
+            assert ada.events[2] == ("summary", "2")
+            bob = here.watch()
+            await until(lambda: len(bob.events) == 2, "the whole state for the late one")
+            assert bob.events == [("summary", "2"), ("chart", "two\nlines")]
+            assert ada.status == 200
+            assert ada.headers["content-type"].startswith("text/event-stream")
+            assert ada.headers["cache-control"] == "no-store"
+            assert ada.text.startswith("retry: 1000\n\n")
+
+    run(test())
+
+
+def test_a_view_is_rendered_once_however_many_watch(board: Board) -> None:
+    async def test() -> None:
+        async with room(board) as here:
+            watchers = [here.watch() for _ in range(50)]
+            await until(lambda: all(len(one.events) == 1 for one in watchers), "the first state")
+            assert board.renders == 1
+            board.show(summary="1")
+            await until(lambda: all(len(one.events) == 2 for one in watchers), "the change")
+            assert board.renders == 2
+
+    run(test())
+
+
+def test_different_views_are_rendered_apart(board: Board) -> None:
+    async def test() -> None:
+        async with room(board, lambda path, *_: View(board, path)) as here:
+            watchers = [here.watch(f"/projects/{id}/live") for id in (1, 2, 1)]
+            await until(lambda: all(len(one.events) == 1 for one in watchers), "the first state")
+            assert board.renders == 2
+
+    run(test())
+
+
+def test_nothing_is_rendered_or_sent_without_a_change(board: Board) -> None:
+    async def test() -> None:
+        async with room(board) as here:
+            ada = here.watch()
+            await until(lambda: len(ada.events) == 1, "the first state")
+            board.show(project_id=2, summary="of another project")
+            asked = board.asked
+            await until(lambda: board.asked > asked + 10, "ten looks at the revision")
+            assert board.renders == 1
+            board.shown = {"summary": "0"}
+            board.show()  # new revision, same panels
+            await until(lambda: board.renders == 2, "a render")
+            asked = board.asked
+            await until(lambda: board.asked > asked + 3, "three more looks")
+            assert len(ada.events) == 1
+
+    run(test())
+
+
+def test_time_alone_renders_too(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(module, "IDLE", 0.1)
+        async with room(board) as here:
+            ada = here.watch()
+            await until(lambda: len(ada.events) == 1, "the first state")
+            board.shown = {"summary": "an old request left the window"}
+            await until(lambda: len(ada.events) == 2, "the window to move on")
+
+    run(test())
+
+
+def test_a_view_that_is_behind_is_asked_again_soon(board: Board) -> None:
+    async def test() -> None:
+        async with room(board) as here:
+            ada = here.watch()
+            board.behind = True
+            await until(lambda: board.renders > 3, "renders without any change")
+            board.behind, board.shown = False, {"summary": "what it had left out"}
+            board.show(other="news")
+            await until(lambda: len(ada.events) == 3, "the rest")
+
+    run(test())
+
+
+def test_constant_change_is_rendered_at_the_pace(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(module, "PACE", 0.1)
+        async with room(board) as here:
+            here.watch()
+            ends = time.monotonic() + 0.75
+            while time.monotonic() < ends:
+                board.show(summary=str(time.monotonic()))
+                await asyncio.sleep(0.001)
+            assert 3 <= board.renders <= 9
+
+    run(test())
+
+
+def test_a_view_that_takes_long_gets_its_share_and_no_more(board: Board) -> None:
+    async def test() -> None:
+        board.seconds = 0.1
+        async with room(board) as here:
+            here.watch()
+            ends = time.monotonic() + 1.3
+            while time.monotonic() < ends:
+                board.show(summary=str(time.monotonic()))
+                await asyncio.sleep(0.001)
+            assert 2 <= board.renders <= 4  # a quarter of the time, 0.1 s each
+
+    run(test())
+
+
+def test_a_failed_render_is_over_with_the_next(
+    board: Board, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        board.broken = True
+        async with room(board) as here:
+            ada = here.watch()
+            await until(lambda: board.renders == 1, "the failure")
+            board.broken = False
+            board.show(summary="well again")
+            await until(lambda: len(ada.events) == 1, "the next render")
+            assert ada.events == [("summary", "well again")]
+
+    run(test())
+    assert "could not be rendered" in caplog.text
+
+
+def test_nobody_watching_costs_nothing(board: Board) -> None:
+    async def test() -> None:
+        async with room(board) as here:
+            watchers = [here.watch(), here.watch()]
+            await until(lambda: all(one.events for one in watchers), "the first state")
+            await watchers[0].leave()
+            board.show(summary="1")
+            await until(lambda: len(watchers[1].events) == 2, "an event for the one who stayed")
+            await watchers[1].leave()
+            asked, renders = board.asked, board.renders
+            board.show(summary="2")
+            await asyncio.sleep(0.2)  # ten times the pace
+            assert (board.asked, board.renders) == (asked, renders)
+            assert len(watchers[0].events) == 1
+
+    run(test())
+
+
+def test_closing_ends_every_connection_and_every_new_one(board: Board) -> None:
+    async def test() -> None:
+        async with room(board) as here:
+            watchers = [here.watch() for _ in range(3)]
+            await until(lambda: all(one.events for one in watchers), "the first state")
+            here.hub.close()
+            await asyncio.wait_for(asyncio.gather(*(one.task for one in watchers)), 1)
+            late = here.watch()
+            await asyncio.wait_for(late.task, 1)
+            assert late.status == 200
+
+    run(test())
+
+
+def test_a_connection_lives_for_a_while_and_is_kept_open_meanwhile(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(module, "KEEP_ALIVE", 0.05)
+        monkeypatch.setattr(module, "LIFE", 0.3)
+        async with room(board) as here:
+            ada = here.watch()
+            await asyncio.wait_for(ada.task, 5)
+            assert ada.text.count(": still here\n\n") >= 2
+
+    run(test())
+
+
+def test_who_may_not_see_it_is_told(board: Board) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def nobody(*said: str) -> None:
+        asked.append((said[0], said[1], said[2]))
+
+    async def test() -> None:
+        async with room(board, nobody) as here:
+            eve = here.watch()
+            await asyncio.wait_for(eve.task, 5)
+            assert eve.status == 403
+            assert "not logged in" in eve.text
+            assert board.renders == 0
+
+    run(test())
+    assert asked == [("/projects/1", "range=15m", "session=ada")]

@@ -1,0 +1,297 @@
+"""The journal: what it acknowledged survives, in order, once; what it cannot take it says."""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from flask_performance.server.queue.base import (
+    Envelope,
+    QueueFullError,
+    QueueUnavailableError,
+)
+from flask_performance.server.queue.journal import Journal
+from flask_performance.server.settings import SettingsError
+from tests.support.faults import full_disk
+from tests.support.platform import environment
+from tests.support.waiting import wait_for
+
+Open = Callable[..., Journal]
+
+
+@pytest.fixture
+def open_journal(tmp_path: Path) -> Iterator[Open]:
+    """Opens the journal of this test, again after a close."""
+    with contextlib.ExitStack() as stack:
+
+        def open_journal(**options: int) -> Journal:
+            journal = Journal(tmp_path / "journal.sqlite3", **options)
+            stack.callback(journal.close)
+            return journal
+
+        yield open_journal
+
+
+def envelope(number: int, size: int = 0) -> Envelope:
+    return Envelope(7, number, bool(number % 2), b"%d" % number + b"x" * size)
+
+
+def put(journal: Journal, *envelopes: Envelope) -> list[BaseException | None]:
+    """Put all at once, from one event loop; what came of each."""
+
+    async def all_of_them() -> list[BaseException | None]:
+        return await asyncio.gather(*map(journal.put, envelopes), return_exceptions=True)
+
+    return asyncio.run(all_of_them())
+
+
+def numbers(journal: Journal, after: int = 0) -> list[int]:
+    return [one.received_us for _, one in journal.read(after, 10_000, 2**40)]
+
+
+def test_entries_come_back_as_they_were_and_in_order(open_journal: Open) -> None:
+    journal = open_journal()
+    sent = [envelope(number) for number in range(200)]
+    assert put(journal, *sent) == [None] * 200
+    for _ in range(2):
+        entries = journal.read(0, 10_000, 2**30)
+        assert [one for _, one in entries] == sent
+        positions = [position for position, _ in entries]
+        assert positions == sorted(set(positions))
+        journal.close()
+        journal = open_journal()
+
+
+def test_reading_is_bounded_by_entries_and_by_bytes(open_journal: Open) -> None:
+    journal = open_journal()
+    put(journal, *[envelope(number, size=1000) for number in range(20)])
+    assert len(journal.read(0, 7, 2**30)) == 7
+    assert len(journal.read(0, 100, 2500)) == 3
+    assert len(journal.read(0, 100, 1)) == 1, "one entry, however large, must get through"
+    position = journal.read(0, 7, 2**30)[-1][0]
+    assert journal.read(position, 1, 1)[0][1].received_us == 7
+
+
+def test_what_arrives_while_the_disk_is_busy_shares_a_commit(open_journal: Open) -> None:
+    journal = open_journal()
+    commits: list[int] = []
+    commit = journal._commit
+
+    def counted(envelopes: list[Envelope], forgettable: int) -> QueueUnavailableError | None:
+        commits.append(len(envelopes))
+        return commit(envelopes, forgettable)
+
+    journal._commit = counted  # type: ignore[method-assign]
+    assert put(journal, *map(envelope, range(1000))) == [None] * 1000
+    assert sum(commits) == 1000
+    assert len(commits) < 100
+
+
+def test_what_was_forgotten_is_gone_after_the_next_commit(open_journal: Open) -> None:
+    journal = open_journal()
+    put(journal, *map(envelope, range(5)))
+    third = journal.read(0, 3, 2**30)[-1][0]
+    journal.forget(third, 3)
+    put(journal, envelope(5))
+    journal.close()
+    assert numbers(open_journal()) == [3, 4, 5]
+
+
+def test_starting_after_a_position_forgets_what_is_stored(open_journal: Open) -> None:
+    journal = open_journal()
+    put(journal, *map(envelope, range(5)))
+    third = journal.read(0, 3, 2**30)[-1][0]
+    journal.close()
+    journal = open_journal()
+    journal.start_after(third)
+    assert numbers(journal) == [3, 4]
+    assert journal.waiting_bytes == 2
+
+
+@pytest.mark.parametrize("entries", [0, 2])
+def test_a_new_file_hands_out_no_position_that_the_store_has_seen(
+    open_journal: Open, entries: int
+) -> None:
+    journal = open_journal()
+    put(journal, *map(envelope, range(entries)))
+    journal.start_after(1000)
+    put(journal, envelope(9))
+    ((position, one),) = journal.read(1000, 10, 2**30)
+    assert position == 1001
+    assert one.received_us == 9
+
+
+def test_a_full_journal_refuses_and_takes_again_after_forgetting(open_journal: Open) -> None:
+    journal = open_journal(max_waiting=1000)
+    large = envelope(1, size=899)  # 900 bytes
+    results = put(journal, large, large)
+    assert results[0] is None
+    assert isinstance(results[1], QueueFullError)
+    assert isinstance(put(journal, large)[0], QueueFullError)
+    assert put(journal, envelope(2, size=99)) == [None], "what fits is taken"
+    (position, one), *_ = journal.read(0, 10, 2**30)
+    journal.forget(position, len(one.body))
+    assert put(journal, envelope(3, size=899)) == [None]
+    assert numbers(journal, position) == [2, 3]
+
+
+def test_room_is_measured_anew_after_a_restart(open_journal: Open) -> None:
+    journal = open_journal()
+    put(journal, envelope(1, size=899))
+    journal.close()
+    journal = open_journal(max_waiting=1000)
+    assert journal.waiting_bytes == 900
+    assert isinstance(put(journal, envelope(1, size=899))[0], QueueFullError)
+
+
+def test_a_full_disk_refuses_everything_and_keeps_nothing_of_it(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    journal = open_journal()
+    put(journal, envelope(1))
+    with full_disk(tmp_path / "journal.sqlite3-wal", 50_000):
+        for number in (2, 3):
+            results = put(journal, *[envelope(number, size=200_000)] * 2)
+            assert [type(one) for one in results] == [QueueUnavailableError] * 2
+            assert "journal cannot be written" in str(results[0])
+    assert journal.waiting_bytes == 1
+    assert put(journal, envelope(4, size=200_000)) == [None]
+    assert numbers(journal) == [1, 4]
+
+
+def test_after_a_close_nothing_is_taken(open_journal: Open) -> None:
+    journal = open_journal()
+    put(journal, envelope(1))
+    journal.close()
+    (error,) = put(journal, envelope(2))
+    assert isinstance(error, QueueUnavailableError)
+    assert numbers(open_journal()) == [1]
+
+
+def test_a_client_that_gave_up_waiting_harms_nobody(open_journal: Open) -> None:
+    """Neither one whose request was cancelled nor one whose event loop is gone."""
+    journal = open_journal()
+
+    async def give_up() -> None:
+        waiting = [asyncio.create_task(journal.put(envelope(n, size=100_000))) for n in range(20)]
+        await asyncio.sleep(0)
+        for task in waiting[::2]:
+            task.cancel()
+
+    asyncio.run(give_up())
+    assert put(journal, envelope(99)) == [None]
+    assert numbers(journal)[-1] == 99
+
+
+def test_wait_ends_when_something_arrives(open_journal: Open) -> None:
+    journal = open_journal()
+    assert not journal.wait(0.01)
+    put(journal, envelope(1))
+    assert journal.wait(10)
+    assert not journal.wait(0.01)
+    journal.wake()
+    assert journal.wait(10)
+
+
+def test_dead_letters_are_kept_with_their_reason(open_journal: Open, tmp_path: Path) -> None:
+    journal = open_journal()
+    put(journal, envelope(1))
+    ((position, one),) = journal.read(0, 1, 1)
+    for reason in ("first", "it is no batch"):
+        journal.bury(position, one, reason)
+    journal.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+        rows = connection.execute("select * from dead_letter").fetchall()
+    assert rows == [(position, 7, 1, 1, b"1", "it is no batch")]
+
+
+def test_a_newer_journal_is_refused_and_unchanged(open_journal: Open, tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite3"
+    open_journal().close()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("pragma user_version = 4711")
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match=r"newer version .*4711.* nothing was changed"):
+        open_journal()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"no database at all", b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_journal_is_refused_and_unchanged(
+    open_journal: Open, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "journal.sqlite3"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=f"The journal {file} cannot be opened"):
+        open_journal()
+    assert file.read_bytes() == content
+
+
+KILLED = """
+import asyncio, itertools, os, sys
+from pathlib import Path
+from flask_performance.server.queue.base import Envelope
+from flask_performance.server.queue.journal import Journal
+
+async def client(journal, name):
+    for number in itertools.count():
+        await journal.put(Envelope(name, number, False, b"x" * 2000))
+        os.write(1, f"{name} {number}\\n".encode())
+
+async def main():
+    journal = Journal(Path(sys.argv[1]))
+    await asyncio.gather(*(client(journal, name) for name in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def _acknowledged_until_killed(file: Path, lines: int) -> list[tuple[int, int]]:
+    """Start a process that puts without a pause; SIGKILL after so many acknowledgements."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, env=environment()
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        said = [output.readline() for _ in range(lines)]
+        process.kill()
+        said += output.readlines()
+    process.wait()
+    pairs = [line.split() for line in said if line.endswith(b"\n")]
+    return [(int(name), int(number)) for name, number in pairs]
+
+
+def test_what_was_acknowledged_survives_kill_9(open_journal: Open, tmp_path: Path) -> None:
+    chance = random.Random(9)
+    position = 0
+    for _ in range(8):
+        acknowledged = _acknowledged_until_killed(
+            tmp_path / "journal.sqlite3", chance.randrange(1, 400)
+        )
+        journal = open_journal()
+        entries = journal.read(position, 1_000_000, 2**40)
+        kept = [(one.project_id, one.received_us) for _, one in entries]
+        assert len(set(kept)) == len(kept)
+        assert set(acknowledged) <= set(kept)
+        assert all(one.body == b"x" * 2000 for _, one in entries)
+        position = entries[-1][0]
+        journal.close()
+
+
+def test_puts_from_several_event_loops_at_once(open_journal: Open) -> None:
+    journal = open_journal()
+    with ThreadPoolExecutor(4) as pool:
+        loops = [
+            pool.submit(put, journal, *map(envelope, range(start, start + 100)))
+            for start in range(0, 400, 100)
+        ]
+    assert all(loop.result() == [None] * 100 for loop in loops)
+    wait_for(lambda: len(numbers(journal)) == 400, 5, "400 entries")
+    assert sorted(numbers(journal)) == list(range(400))

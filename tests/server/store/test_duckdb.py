@@ -1,0 +1,220 @@
+"""The embedded home of the event store: the contract, and what only a DuckDB file can get wrong."""
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flask_performance.server.settings import SettingsError
+from flask_performance.server.store.base import EventStore, Filter, StoreUnavailableError
+from flask_performance.server.store.block import Block
+from flask_performance.server.store.duckdb import DuckDBStore
+from tests.support.faults import full_disk
+
+from .builders import NOON_US, block
+from .contract import DAY, StoreContract
+from .model import HOUR_US, MINUTE_US, World, assert_stats
+
+
+def open_store(folder: Path) -> DuckDBStore:
+    return DuckDBStore(folder / "events.duckdb")
+
+
+class TestDuckDB(StoreContract):
+    """The contract of every home."""
+
+    @classmethod
+    def open(cls, folder: Path) -> EventStore:
+        return open_store(folder)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DuckDBStore]:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        yield store
+
+
+# -- what cannot be opened -----------------------------------------------------------------------
+
+
+def test_a_newer_schema_is_refused_and_unchanged(tmp_path: Path) -> None:
+    file = tmp_path / "events.duckdb"
+    open_store(tmp_path).close()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("update meta set value = 4711 where name = 'schema'")
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match=r"newer version .* 4711.* nothing was changed"):
+        open_store(tmp_path)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"no database", b"\0" * 100_000])
+def test_a_file_that_is_no_database_is_refused_and_unchanged(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "events.duckdb"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=str(file)) as refused:
+        open_store(tmp_path)
+    assert "\n" not in str(refused.value)
+    assert file.read_bytes() == content
+
+
+def test_a_file_that_another_program_has_open_is_no_damage(tmp_path: Path) -> None:
+    file = tmp_path / "events.duckdb"
+    open_store(tmp_path).close()
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(SettingsError, match=r"is in use .*Stop the program") as refused:
+            open_store(tmp_path)
+        other.communicate(b"\n")
+    assert "backup" not in str(refused.value)
+    open_store(tmp_path).close()
+
+
+# -- append: all or nothing ----------------------------------------------------------------------
+
+
+def broken() -> dict[str, object]:
+    """A row that no file can hold: half a character."""
+    return {"path": "\ud800"}
+
+
+def test_a_block_that_fails_midway_leaves_nothing(tmp_path: Path, store: DuckDBStore) -> None:
+    store.append(block([{}] * 3, dropped_totals={"error": 1}), 1)
+    bad = block(
+        [{}] * 4 + [broken()], number=2, sent_total=8, wire_id="new", environment="new",
+        dropped_totals={"error": 2},
+    )  # fmt: skip
+    for _ in range(3):
+        with pytest.raises(duckdb.InvalidInputException):
+            store.append(bad, 2)
+        assert store.position() == 1
+        assert store.summary(DAY).requests == 3
+        assert store.ledger(DAY).seen == 4
+        assert store.environments(1) == ["production"]
+        assert not store.has_batch(1, "new", 2)
+    good = block(
+        [{}] * 5, number=2, sent_total=8, wire_id="new", environment="new",
+        dropped_totals={"error": 2},
+    )  # fmt: skip
+    store.append(good, 2)
+    store.close()
+    with contextlib.closing(open_store(tmp_path)) as again:
+        assert again.position() == 2
+        assert again.summary(DAY).requests == 8
+        assert again.environments(1) == ["new", "production"]
+        assert again.ledger(DAY).dropped == {"error": 3}
+
+
+def test_the_revision_never_goes_back_when_an_append_fails(store: DuckDBStore) -> None:
+    seen = {store.revision(1)}
+    for number in range(1, 4):
+        store.append(block([{}], number=number, sent_total=number), number)
+        assert store.revision(1) not in seen
+        seen.add(store.revision(1))
+        with pytest.raises(duckdb.InvalidInputException):
+            store.append(block([broken()], number=number + 1), number + 1)
+
+
+def test_a_full_disk_is_unavailable_and_over_when_there_is_room(
+    tmp_path: Path, store: DuckDBStore
+) -> None:
+    world = World(11)
+    store.append(world.batch(500, project_id=1), world.next_position())
+    before = world.matching(DAY)
+    late = world.batch(20_000, project_id=1)
+    position = world.next_position()
+    with full_disk(tmp_path / "events.duckdb", 100_000):
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                store.append(late, position)
+    for _ in range(2):
+        # The first attempt may have to open the file anew while a reader is still in the old one.
+        with contextlib.suppress(StoreUnavailableError):
+            store.append(late, position)
+    assert store.position() == position
+    assert_stats(store.summary(DAY), world.matching(DAY))
+    assert len(world.matching(DAY)) == len(before) + 20_000
+    store.close()
+    with contextlib.closing(open_store(tmp_path)) as again:
+        assert_stats(again.summary(DAY), world.matching(DAY))
+        assert again.ledger(DAY).lost == 0
+
+
+def test_a_connection_that_broke_is_opened_anew(tmp_path: Path, store: DuckDBStore) -> None:
+    """DuckDB refuses everything after a fatal error; so does a connection that was closed."""
+    store.append(block([{}] * 3), 1)
+    store._connection.close()
+    late = block([{}] * 2, number=2, sent_total=5)
+    with pytest.raises(StoreUnavailableError):
+        store.append(late, 2)
+    store.append(late, 2)
+    assert store.summary(DAY).requests == 5
+    assert store.ledger(DAY).lost == 0
+    assert store.has_batch(1, "a" * 32, 2)
+    store.roll()
+    assert store.summary(DAY).requests == 5
+
+
+# -- readers beside the writer -------------------------------------------------------------------
+
+
+HUNDREDS = Filter(project_id=1, start_us=NOON_US - 2 * HOUR_US, end_us=NOON_US + HOUR_US)
+QUESTIONS: dict[str, Callable[[DuckDBStore], int]] = {
+    "summary": lambda store: store.summary(HUNDREDS).requests,
+    "operations": lambda store: sum(one.requests for one in store.operations(HUNDREDS)),
+    "series": lambda store: sum(one.requests for one in store.series(HUNDREDS, MINUTE_US)),
+}
+
+
+def hundred(number: int) -> Block:
+    """A hundred requests over a hundred minutes, of an operation of its own."""
+    rows: list[dict[str, object]] = [
+        {"start_us": NOON_US - place * MINUTE_US, "operation": f"GET /{number}"}
+        for place in range(100)
+    ]
+    return block(rows, number=number, sent_total=100 * number)
+
+
+def ask_until(done: threading.Event, store: DuckDBStore) -> list[tuple[str, int]]:
+    """Ask one question after the other; every answer."""
+    answers = []
+    while not done.is_set():
+        answers += [(name, ask(store)) for name, ask in QUESTIONS.items()]
+    return answers
+
+
+def upkeep_until(done: threading.Event, store: DuckDBStore) -> None:
+    while not done.wait(0.01):
+        store.roll()
+        store.maintain(NOON_US + HOUR_US)
+
+
+def test_readers_never_see_a_wrong_total(store: DuckDBStore) -> None:
+    done = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(ask_until, done, store) for _ in range(2)]
+        upkeep = pool.submit(upkeep_until, done, store)
+        try:
+            for number in range(1, 41):
+                store.append(hundred(number), number)
+        finally:
+            done.set()
+    upkeep.result()
+    for reader in readers:
+        answers = reader.result()
+        totals = [total for _, total in answers]
+        assert [answer for answer in answers if answer[1] % 100] == []
+        assert totals == sorted(totals)
+    assert [ask(store) for ask in QUESTIONS.values()] == [4000] * 3

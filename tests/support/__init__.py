@@ -1,0 +1,1 @@
+"""What tests of several rooms share: real processes on free ports, and ways to wait for them."""
