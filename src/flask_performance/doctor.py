@@ -17,6 +17,7 @@ from .config import Options
 from .encoder import Rows, encode
 from .extension import EXTENSION, Installation
 from .identity import CLIENT, identify
+from .proxies import proxy_for
 from .spool import Spool
 from .threads import shares_threads
 from .transport import Answer, HttpTransport, TransportError
@@ -136,25 +137,39 @@ def check_spool(options: Options) -> Iterator[Finding]:
 
 
 def check_platform(app: Flask, options: Options, dsn: str) -> Iterator[Finding]:
-    """Name, connection, clock, and one request there and back."""
-    url = urlsplit(dsn)
-    port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        socket.getaddrinfo(url.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        yield Finding("wrong", f"The name {url.hostname} cannot be resolved: {error}.")
+    """The way, connection, clock, and one request there and back."""
+    way = list(check_way(dsn))
+    yield from way
+    if any(finding.verdict == "wrong" for finding in way):
         return
     transport = HttpTransport(dsn, PATIENCE, CLIENT)
     began = time.monotonic()
     try:
         answer = transport.send(probe(app, options))
     except TransportError as error:
-        yield Finding("wrong", f"{url.hostname} port {port} gives no answer: {error}.")
+        words = transport.name[0].upper() + transport.name[1:]
+        yield Finding("wrong", f"{words} gives no answer: {error}.")
         return
     finally:
         transport.close()
     yield from check_answer(answer, time.monotonic() - began, options.timeout)
     yield from check_clock(answer)
+
+
+def check_way(dsn: str) -> Iterator[Finding]:
+    """Through a proxy, which knows the platform's name itself, or direct."""
+    url = urlsplit(dsn)
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    try:
+        proxy = proxy_for(url.scheme, host, port)
+        if proxy is not None:
+            host, port = proxy.host, proxy.port
+            yield Finding("ok", f"The way leads through the proxy at {proxy.name}.")
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except ValueError as error:
+        yield Finding("wrong", f"{error}.")
+    except OSError as error:
+        yield Finding("wrong", f"The name {host} cannot be resolved: {error}.")
 
 
 def check_answer(answer: Answer, seconds: float, timeout: float) -> Iterator[Finding]:

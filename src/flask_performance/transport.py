@@ -5,18 +5,27 @@ import contextlib
 import http.client
 import io
 import json
+import math
 import socket
 import ssl
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from .proxies import Proxy, proxy_for
 
 #: An answer is a sentence; nobody needs more of it.
 _MOST_ANSWER = 4096
 #: Of another server's page, which may stand in its place, the log shows so many characters.
 _MOST_SENTENCE = 300
+#: Who waits for an answer looks up every so many seconds whether the process ends meanwhile.
+_LOOK_UP = 0.1
+
+#: How many seconds are left; raises TimeoutError when none are.
+Countdown = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,17 @@ class Transport(ABC):
     def send(self, body: bytes) -> Answer:
         """Deliver one encoded batch (gzipped JSON). Raise TransportError when no answer came."""
 
+    def hurry(self, deadline: float) -> None:  # noqa: B027  most are quick enough
+        """The process ends: give up by `deadline` (monotonic) what is being sent and what still
+        will be, until `close`. Called from any thread."""
+
     def close(self) -> None:  # noqa: B027  most have nothing to let go of
         """Let go of connections; also called in the child after a fork."""
 
 
 class HttpTransport(Transport):
-    """POSTs to a DSN over one connection that is kept open.
+    """POSTs to a DSN over one connection that is kept open, through a proxy if the environment
+    names one.
 
     `timeout` (seconds) is the time to connect and, again, the time from the first byte sent to the
     last byte received, however slowly they trickle.
@@ -72,8 +86,8 @@ class HttpTransport(Transport):
         codecs.lookup("idna")  # imported now, not on the sender's thread in the middle of a fork
         self._secure = url.scheme == "https"
         self._host = url.hostname or ""
-        self._port = url.port
-        self._path = url.path
+        self._port = url.port or (443 if self._secure else 80)
+        self._target = url.path
         port = "" if url.port is None else f":{url.port}"
         self.name = f"the platform at {self._host}{port}"
         self._timeout = timeout
@@ -82,14 +96,30 @@ class HttpTransport(Transport):
             "Content-Encoding": "gzip",
             "User-Agent": user_agent,
         }
+        self._proxy: Proxy | None = None
+        self._fault: ValueError | None = None
+        self._find_proxy(url)
         self._connection: http.client.HTTPConnection | None = None
+        self._hurry_by = math.inf
+
+    def _find_proxy(self, url: SplitResult) -> None:
+        try:
+            proxy = self._proxy = proxy_for(url.scheme, self._host, self._port)
+        except ValueError as fault:
+            self._fault = fault  # the variable may be meant for others: no reason not to start
+            return
+        if proxy is not None:
+            self.name += f" through the proxy at {proxy.name}"
+            if not self._secure:
+                self._target = url.geturl()
+                self._headers.update(proxy.headers)
 
     def send(self, body: bytes) -> Answer:
         kept = self._connection is not None
         try:
             return self._exchange(body)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.close()
+            self._disconnect()
             # A kept connection may have been closed by the other side while it was quiet; that says
             # nothing about the platform, and a repeat is harmless: batches are numbered.
             if kept and isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
@@ -100,19 +130,19 @@ class HttpTransport(Transport):
         try:
             return self._exchange(body)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.close()
+            self._disconnect()
             raise TransportError(_words(error)) from error
 
     def _exchange(self, body: bytes) -> Answer:
         connection = self._connection or self._connect()
-        deadline = time.monotonic() + self._timeout
-        connection.sock.settimeout(self._timeout)
-        connection.request("POST", self._path, body, self._headers)
-        connection.response_class = _deadline_response(deadline)
+        left = self._countdown()
+        connection.sock.settimeout(left())
+        connection.request("POST", self._target, body, self._headers)
+        connection.response_class = _patient_response(left)
         response = connection.getresponse()
         text = response.read(_MOST_ANSWER)
         if response.will_close or not response.isclosed():
-            self.close()
+            self._disconnect()
         return Answer(
             response.status,
             _seconds(response.headers.get("Retry-After")),
@@ -121,55 +151,85 @@ class HttpTransport(Transport):
         )
 
     def _connect(self) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection
-        if self._secure:
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=ssl.create_default_context()
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        if self._fault is not None:
+            raise self._fault
+        left = self._countdown()
+        connection = self._dialled(left())
+        connection.response_class = _patient_response(left)  # what a proxy says to CONNECT
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = connection
         return connection
 
+    def _dialled(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection that is still to be made: to the platform, or to the proxy on the way."""
+        proxy = self._proxy
+        host, port = (self._host, self._port) if proxy is None else (proxy.host, proxy.port)
+        if not self._secure:
+            return http.client.HTTPConnection(host, port, timeout=timeout)
+        connection = http.client.HTTPSConnection(
+            host, port, timeout=timeout, context=ssl.create_default_context()
+        )
+        if proxy is not None:
+            connection.set_tunnel(self._host, self._port, proxy.headers)
+        return connection
+
+    def _countdown(self) -> Countdown:
+        """From now on: how many seconds are left. Raises TimeoutError when none are."""
+        end = time.monotonic() + self._timeout
+
+        def left() -> float:
+            seconds = min(end, self._hurry_by) - time.monotonic()
+            if seconds <= 0:
+                raise TimeoutError("timed out")
+            return seconds
+
+        return left
+
+    def hurry(self, deadline: float) -> None:
+        self._hurry_by = deadline
+
     def close(self) -> None:
+        self._hurry_by = math.inf
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket until a deadline. A socket's own timeout starts anew with every byte."""
+class _PatientReader(io.RawIOBase):
+    """Reads from a socket while time is left. A socket's own timeout starts anew with every byte,
+    and does not hear that the process ends."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, left: Countdown) -> None:
         self._sock = sock
-        self._deadline = deadline
+        self._left = left
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(left)
-        return self._sock.recv_into(buffer)
+        while True:
+            self._sock.settimeout(min(self._left(), _LOOK_UP))
+            with contextlib.suppress(TimeoutError):
+                return self._sock.recv_into(buffer)
 
 
-class _DeadlineSocket:
+class _PatientSocket:
     """The one method of a socket that HTTPResponse asks for."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._reader = _DeadlineReader(sock, deadline)
+    def __init__(self, sock: socket.socket, left: Countdown) -> None:
+        self._reader = _PatientReader(sock, left)
 
     def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002
         return io.BufferedReader(self._reader)
 
 
-def _deadline_response(deadline: float) -> Any:
+def _patient_response(left: Countdown) -> Any:
     def build(sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(_DeadlineSocket(sock, deadline), *args, **kwargs)  # type: ignore[arg-type]
+        return http.client.HTTPResponse(_PatientSocket(sock, left), *args, **kwargs)  # type: ignore[arg-type]
 
     return build
 

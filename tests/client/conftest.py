@@ -1,5 +1,6 @@
 """Fixtures of the client's tests: apps that record into memory, and a collector on loopback."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from .stub import Collector, running_collector
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("METRIC_DSN", "METRIC_ENABLED", "METRIC_ENVIRONMENT", "METRIC_RELEASE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("METRIC_", "FLASK_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A collector on loopback that behaves, or misbehaves, as a test says."""
 
 import json
+import ssl
 import threading
 import time
 import zlib
@@ -66,7 +67,7 @@ def wait_for(
 
 
 @contextmanager
-def running_collector(port: int = 0) -> Iterator[Collector]:
+def running_collector(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Collector]:
     """Port 0 takes a free one."""
     collector = Collector()
 
@@ -91,18 +92,31 @@ def running_collector(port: int = 0) -> Iterator[Collector]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
+    with running_server(Handler, port, tls) as collector.port:
+        yield collector
 
-        def handle_error(self, *args: Any) -> None:
-            pass  # a script that raises hangs up; that is the point of it
 
-    server = Server(("127.0.0.1", port), Handler)
-    collector.port = server.server_port
+class Server(ThreadingHTTPServer):
+    """Any number of connections, each on a thread that ends with this process."""
+
+    daemon_threads = True
+
+    def handle_error(self, *args: Any) -> None:
+        pass  # a script that raises hangs up; that is the point of it
+
+
+@contextmanager
+def running_server(
+    handler: type[BaseHTTPRequestHandler], port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """The port it listens on."""
+    server = Server(("127.0.0.1", port), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield collector
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()

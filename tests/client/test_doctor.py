@@ -9,6 +9,7 @@ from flask_performance import PerformanceCollector
 from flask_performance.doctor import PROBE
 from tests.support.waiting import free_port
 
+from .proxy import running_proxy
 from .stub import KEY, Collector
 
 
@@ -83,3 +84,26 @@ def test_middleware_around_us(collector: Collector) -> None:
     code, output = doctor(app)
     assert code == 0
     assert "Call init_app last" in output
+
+
+def test_a_proxy_on_the_way(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_proxy(collector.port) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        code, output = doctor(app_with(METRIC_DSN=f"http://platform.invalid/v1/collector/{KEY}"))
+    assert code == 0, output
+    assert f"The way leads through the proxy at 127.0.0.1:{proxy.port}." in output
+    assert "it arrived" in output
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://proxy.invalid:3128", "The name proxy.invalid cannot be resolved"),
+        ("socks5://127.0.0.1:1080", "http_proxy in the environment is no proxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, url: str, words: str) -> None:
+    monkeypatch.setenv("http_proxy", url)
+    code, output = doctor(app_with(METRIC_DSN=f"http://platform.invalid/v1/collector/{KEY}"))
+    assert code == 1
+    assert words.lower() in output.lower()
