@@ -36,6 +36,8 @@ logger = logging.getLogger("flask_performance")
 SLICE: Final = 100
 #: At exit the process waits this long (seconds) for the last batches, never longer.
 LAST_FLUSH: Final = 2.0
+#: This part of it is kept for writing what found no answer to the spool.
+SPOOL_SHARE: Final = 0.1
 #: After a thread that could not start, or failed, the next one waits so long (seconds).
 START_PAUSE: Final = 5.0
 
@@ -170,15 +172,27 @@ class Sender:
         """Send what waits, say goodbye and end the thread, within `timeout` seconds."""
         self.leave(timeout)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is None:
+            self._send_here(timeout)
+        elif thread is not threading.current_thread():
             with contextlib.suppress(RuntimeError):  # it never started
                 thread.join(timeout)
+
+    def _send_here(self, timeout: float) -> None:
+        """No thread could be started, and requests wait: the one that ends the process sends."""
+        if self.buffer and self._pid == os.getpid() and self._starting.acquire(blocking=False):
+            self._hurry(timeout)
+            self._live()
 
     def leave(self, timeout: float = LAST_FLUSH) -> None:
         """As `stop`, without waiting for it."""
         if self._thread is not None and self._pid == os.getpid():
-            self._leave_by = time.monotonic() + timeout
+            self._hurry(timeout)
             self._ring()
+
+    def _hurry(self, timeout: float) -> None:
+        self._leave_by = time.monotonic() + timeout
+        self._transport.hurry(self._leave_by - timeout * SPOOL_SHARE)
 
     def after_fork(self) -> None:
         """In the child: what the parent had buffered stays the parent's."""
@@ -192,12 +206,17 @@ class Sender:
     def _run(self) -> None:
         leave_signals_to_the_app()
         self._complained = False
+        self._live()
+
+    def _live(self) -> None:
+        """From the first request to the last flush."""
         try:
             self._work()
         except BaseException:
             # Our fault, and the app must not feel it. What waited is lost with this instance's
             # ledger open, which the platform shows; a request after the pause starts another.
             logger.exception("Flask-Performance: the sender failed. Please report this.")
+            self._transport.close()
             self._start_at = time.monotonic() + START_PAUSE
         self._begin()  # whatever still comes starts anew, as an instance of its own
         self.buffer.idle = True

@@ -42,6 +42,8 @@ class Collector:
     reply: Callable[[Received], Reply] = lambda _: ACCEPTED
     #: Only POSTs answered with 202 count, once for each instance and number.
     accepted: dict[tuple[str, int], Batch] = field(default_factory=dict)
+    #: Set when the test is over: whoever keeps a client waiting waits for it.
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def dsn(self) -> str:
@@ -50,6 +52,11 @@ class Collector:
     @property
     def requests(self) -> list[RecordedRequest]:
         return [row for batch in list(self.accepted.values()) for row in rows(batch)]
+
+    def silence(self, _: Received) -> Reply:
+        """As `reply`: no answer while the test lasts."""
+        self.over.wait()
+        raise ConnectionError
 
     def wait_for(self, condition: Callable[[], object], seconds: float = 10) -> None:
         wait_for(condition, seconds, lambda: [r.batch for r in self.received])
@@ -93,7 +100,10 @@ def running_collector(port: int = 0, tls: ssl.SSLContext | None = None) -> Itera
             pass
 
     with running_server(Handler, port, tls) as collector.port:
-        yield collector
+        try:
+            yield collector
+        finally:
+            collector.over.set()
 
 
 class Server(ThreadingHTTPServer):
