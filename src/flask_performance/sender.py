@@ -116,7 +116,7 @@ class Sender:
         self._start_at = 0.0
         self._begin()
         self._adopters = {pid: me}  # who comes late finds it, too
-        self._transport.close()
+        self._transport.abandon()
         return True
 
     def _ring(self) -> None:
@@ -199,7 +199,7 @@ class Sender:
         self.buffer.clear()
         self._start_at = 0.0
         self._begin()
-        self._transport.close()
+        self._transport.abandon()
 
     # -- on the thread ---------------------------------------------------------------------------
 

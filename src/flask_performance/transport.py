@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import math
+import os
 import socket
 import ssl
 import time
@@ -70,7 +71,12 @@ class Transport(ABC):
         will be, until `close`. Called from any thread."""
 
     def close(self) -> None:  # noqa: B027  most have nothing to let go of
-        """Let go of connections; also called in the child after a fork."""
+        """Let go of connections."""
+
+    def abandon(self) -> None:
+        """In the child after a fork: let go of the parent's connections without a word to the other
+        side, and without waiting for a lock that one of the parent's threads held."""
+        self.close()
 
 
 class HttpTransport(Transport):
@@ -192,6 +198,16 @@ class HttpTransport(Transport):
     def close(self) -> None:
         self._hurry_by = math.inf
         self._disconnect()
+
+    def abandon(self) -> None:
+        # To close the connection would mean to close its reader, whose lock may have been taken at
+        # the fork by the thread that waited for an answer; nobody gives it back in the child.
+        connection, self._connection = self._connection, None
+        self._hurry_by = math.inf
+        sock = None if connection is None else connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                os.close(sock.detach())
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
