@@ -83,6 +83,33 @@ def test_a_fork_is_an_instance_of_its_own(collector: Collector) -> None:
     assert sorted(batch["ledger"]["seen"] for batch in finals) == [1, 2]
 
 
+def test_a_fork_while_the_sender_waits_for_an_answer(collector: Collector) -> None:
+    """The reader of the answer is locked then, in the child for ever."""
+    collector.reply = slow_answers
+    done = run(
+        """
+        for number in range(5):
+            visit("parent")
+            time.sleep(0.25)              # on its way: the interval is 0.1 s, an answer takes 0.4
+            child = os.fork()
+            if child == 0:
+                visit("child")
+                pc.stop(app)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        """,
+        collector,
+        METRIC_TIMEOUT="5",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert paths(collector) == ["/child"] * 5 + ["/parent"] * 5
+
+
+def slow_answers(_request: Received) -> Reply:
+    time.sleep(0.4)
+    return ACCEPTED
+
+
 def test_forks_in_a_busy_app_deadlock_nobody(collector: Collector) -> None:
     done = run(
         """
