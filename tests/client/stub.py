@@ -40,6 +40,8 @@ class Collector:
     received: list[Received] = field(default_factory=list)
     #: Called with each POST; raise to hang up without an answer.
     reply: Callable[[Received], Reply] = lambda _: ACCEPTED
+    #: Seconds between the head and the body of an answer.
+    pause: float = 0.0
     #: Only POSTs answered with 202 count, once for each instance and number.
     accepted: dict[tuple[str, int], Batch] = field(default_factory=dict)
     #: Set when the test is over: whoever keeps a client waiting waits for it.
@@ -94,6 +96,7 @@ def running_collector(port: int = 0, tls: ssl.SSLContext | None = None) -> Itera
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            time.sleep(collector.pause)
             self.wfile.write(answer)
 
         def log_message(self, *args: Any) -> None:

@@ -85,7 +85,7 @@ def test_a_fork_is_an_instance_of_its_own(collector: Collector) -> None:
 
 def test_a_fork_while_the_sender_waits_for_an_answer(collector: Collector) -> None:
     """The reader of the answer is locked then, in the child for ever."""
-    collector.reply = slow_answers
+    collector.pause = 0.4
     done = run(
         """
         for number in range(5):
@@ -103,11 +103,6 @@ def test_a_fork_while_the_sender_waits_for_an_answer(collector: Collector) -> No
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert paths(collector) == ["/child"] * 5 + ["/parent"] * 5
-
-
-def slow_answers(_request: Received) -> Reply:
-    time.sleep(0.4)
-    return ACCEPTED
 
 
 def test_forks_in_a_busy_app_deadlock_nobody(collector: Collector) -> None:
