@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from flask_performance.server.accounts import service
+from flask_performance.server.accounts import projects, tokens, users
 from flask_performance.server.commands import cli
 from tests.support.platform import COMMAND, environment, run_command
 
@@ -44,9 +44,9 @@ def create_project(data: Path, *arguments: str) -> str:
 def projects_of(data: Path, email: str) -> list[tuple[str, str]]:
     """Team and name of each project that this person finds in the browser."""
     with make_app(data).app_context():
-        user = service.user_by_email(email)
+        user = users.user_by_email(email)
         assert user is not None
-        return [(project.team.name, project.name) for project in service.projects_of(user)]
+        return [(project.team.name, project.name) for project in projects.projects_of(user)]
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_in_a_folder_where_serve_never_ran(data: Path) -> None:
     assert re.fullmatch(r"fp_[\w-]{43}\n", token)
     app = make_app(data)
     with app.app_context():
-        owner = service.user_by_token(token.strip())
+        owner = tokens.user_by_token(token.strip())
         assert owner is not None
         assert owner.email == EMAIL
     browser = Browser(app)

@@ -25,18 +25,18 @@ OPEN = (
 
 
 def columns(engine: Engine) -> dict[str, list[str]]:
-    """Every table and index as SQLite describes it."""
+    """Every table and index as SQLite describes it, without the order of its parts."""
     with engine.connect() as connection:
         names = connection.exec_driver_sql(
             "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
         ).all()
         questions = ("table_xinfo", "index_list", "foreign_key_list", "index_info")
         return {
-            name: [
-                str(row)
+            name: sorted(
+                f"{question} {row[1:]}"  # without its place, which an index made later has not
                 for question in questions
                 for row in connection.exec_driver_sql(f"PRAGMA {question}({name})")
-            ]
+            )
             for _kind, name in names
         }
 

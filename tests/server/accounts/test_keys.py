@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from flask_performance.server.accounts import KeyRing, KeysUnavailableError, keys, service
+from flask_performance.server.accounts import KeyRing, KeysUnavailableError, keys, projects, teams
 from flask_performance.server.accounts.database import open_engine
 from flask_performance.server.accounts.models import Key, Project, db
 from flask_performance.server.settings import Settings
@@ -47,7 +47,7 @@ def context(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def project() -> Project:
-    return service.create_project(service.create_team(None, "Default"), "Shop")
+    return projects.create_project(teams.create_team(None, "Default"), "Shop")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_revoked_key_stops_within_a_second(data: Path, project: Project) -> No
     db.session.commit()
     first = project.keys[0]
     assert ring.project_id(first.key) == project.id
-    service.revoke_key(first)
+    projects.revoke_key(first)
     began = time.monotonic()
     wait_for(lambda: ring.project_id(first.key) is None, 1.0, "the key to stop", every=0.01)
     assert time.monotonic() - began < 1.0

@@ -68,9 +68,9 @@ def test_sign_up_takes_no_other_field(app: Flask, browser: Browser) -> None:
         fs_uniquifier="chosen", created_at="1999-01-01",
     )  # fmt: skip
     with app.app_context():
-        from flask_performance.server.accounts import service
+        from flask_performance.server.accounts import users
 
-        user = service.user_by_email(EMAIL)
+        user = users.user_by_email(EMAIL)
         assert user is not None
         assert (user.id, user.active) == (1, True)
         assert user.fs_uniquifier != "chosen"

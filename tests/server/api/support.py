@@ -9,7 +9,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from werkzeug.test import TestResponse
 
-from flask_performance.server.accounts import models, service
+from flask_performance.server.accounts import models, tokens, users
 from flask_performance.server.api import openapi
 
 DOCUMENT = openapi.document()
@@ -37,8 +37,8 @@ class Person:
     @classmethod
     def create(cls, app: Flask, email: str) -> "Person":
         with app.app_context():
-            user = service.create_user(email, "correct horse battery staple")
-            return cls(app, email, service.create_token(user, "test"))
+            user = users.create_user(email, "correct horse battery staple")
+            return cls(app, email, tokens.create_token(user, "test"))
 
     def ask(self, method: str, path: str, **options: Any) -> TestResponse:
         """One request, checked."""

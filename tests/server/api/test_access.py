@@ -7,7 +7,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_performance.server.accounts.models import Member, Role, db
-from flask_performance.server.accounts.service import user_by_email
+from flask_performance.server.accounts.users import user_by_email
 from flask_performance.server.api.endpoints import ENDPOINTS, Endpoint
 
 from .support import Person, Project, check

@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_performance.server import accounts, dashboard
-from flask_performance.server.accounts import service
+from flask_performance.server.accounts import projects, teams, users
 from flask_performance.server.settings import Settings
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.store.builders import block
@@ -77,8 +77,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         dashboard.init_app(app, store)
         with app.app_context():
             mine, theirs = (
-                service.create_project(
-                    service.create_team(service.create_user(email, PASSWORD), "Team"), "Shop"
+                projects.create_project(
+                    teams.create_team(users.create_user(email, PASSWORD), "Team"), "Shop"
                 )
                 for email in ("ada@example.com", "grace@example.com")
             )

@@ -1,6 +1,7 @@
 """Who may see what: sign-up and log-in, teams, projects, DSN keys and API tokens.
 
-`init_app` and `upgrade` join the accounts to the web app; `service` answers pages and API;
+`init_app` and `upgrade` join the accounts to the web app; `users`, `teams`, `projects` and
+`tokens` answer pages and API; `permissions` says who may do what;
 `KeyRing` answers the collector. The rest is inside knowledge.
 """
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from flask_performance.server.settings import Settings, SettingsError
 
-from . import service
+from . import names, projects, teams, tokens, users
 from .database import upgrade
 from .dsn import dsn, known_url
 from .models import Team, User, db
@@ -46,7 +46,7 @@ def opened(data: Path | None) -> Iterator[Settings]:
         upgrade(app)
         with app.app_context():
             yield settings
-    except (SettingsError, service.RefusedError) as error:
+    except (SettingsError, names.RefusedError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -66,7 +66,7 @@ def create_user(email: str, password_stdin: bool, data: Path | None) -> None:
     """
     password = _password(password_stdin)
     with opened(data):
-        created = service.create_user(email, password)
+        created = users.create_user(email, password)
         click.echo(f"{created.email} can log in now.", err=True)
 
 
@@ -100,26 +100,26 @@ def create_project(name: str, team: str, owner: str | None, data: Path | None) -
     owns the teams made here.
     """
     with opened(data) as settings:
-        created = service.create_project(_team(team, owner), name)
+        created = projects.create_project(_team(team, owner), name)
         click.echo(dsn(known_url(settings), created.keys[0].key))
 
 
 def _team(name: str, owner: str | None) -> Team:
-    name = service.clean_name(name)
-    owning = _account(owner) if owner is not None else service.first_user()
+    name = names.clean_name(name)
+    owning = _account(owner) if owner is not None else users.first_user()
     if owning is not None:
-        for team in service.teams_of(owning):
+        for team in teams.teams_of(owning):
             if team.name == name:
                 return team
     if owner is None:
         others = db.session.scalars(select(Team).where(Team.name == name)).all()
         if len(others) > 1:
-            raise service.RefusedError(
+            raise names.RefusedError(
                 f"Several teams are named {name!r}; say whose is meant with --owner EMAIL."
             )
         if others:
             return others[0]
-    return service.create_team(owning, name)
+    return teams.create_team(owning, name)
 
 
 @click.group()
@@ -137,13 +137,13 @@ def create_token(email: str, name: str, data: Path | None) -> None:
     It is shown this once.
     """
     with opened(data):
-        click.echo(service.create_token(_account(email), name))
+        click.echo(tokens.create_token(_account(email), name))
 
 
 def _account(email: str) -> User:
-    account = service.user_by_email(email)
+    account = users.user_by_email(email)
     if account is None:
-        raise service.RefusedError(
+        raise names.RefusedError(
             f"Nobody has an account as {email}; "
             f"create it with `flask-performance user create {email}`."
         )

@@ -1,4 +1,4 @@
-"""Who exists: users, teams, members, projects, DSN keys and API tokens, as tables.
+"""Who exists, as tables: users and how they log in, teams, projects, keys, tokens, the audit log.
 
 Portable SQL only: SQLite today, PostgreSQL when one machine is outgrown. Every change here comes
 with a revision in `migrations/versions`.
@@ -6,72 +6,53 @@ with a revision in `migrations/versions`.
 
 import enum
 import secrets
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from datetime import datetime
+from typing import ClassVar
 
-from flask_security import RoleMixin, UserMixin
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, ForeignKey, MetaData, String, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
+from flask_security import AsaList, RoleMixin, UserMixin, WebAuthnMixin
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.ext.mutable import MutableList
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
+from .orm import Base, db, now, public_id
+
+__all__ = [
+    "NAME_LENGTH", "AuditEntry", "Base", "Device", "Invitation", "Key", "Member", "OperationApdex",
+    "Project", "Role", "Team", "Token", "User", "WebAuthn", "db", "now", "public_id",
+]  # fmt: skip
 
 NAME_LENGTH = 80
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in Python, naive UTC in the database: the same on every engine."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: "Dialect") -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: "Dialect") -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def public_id() -> str:
-    """16 random hex digits: an address that cannot be guessed."""
-    return secrets.token_hex(8)
-
-
-class Base(DeclarativeBase):
-    # Named constraints, so that a later revision can change them on every engine.
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar = {datetime: UtcDateTime}
-
-
-#: Sessions and engines by app. The models stand on plain `Base`, which type checkers understand.
-db = SQLAlchemy()
+EMAIL_LENGTH = 255
+#: Apdex of a project that nobody changed: satisfied up to half a second.
+DEFAULT_APDEX_US = 500_000
 
 
 class User(Base, UserMixin):
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(String(255), unique=True)
+    email: Mapped[str] = mapped_column(String(EMAIL_LENGTH), unique=True)
     password: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
+    #: The first account. Runs the server; sees no more of other people's teams than anybody.
+    administrator: Mapped[bool] = mapped_column(default=False)
     #: Changes with the password, so that every session of the old one ends.
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    #: When the person proved that the address is theirs. None: nobody asked, or not yet.
+    confirmed_at: Mapped[datetime | None]
+    #: What Flask-Security keeps for two-factor log-in, recovery codes and passkeys.
+    tf_primary_method: Mapped[str | None] = mapped_column(String(64))
+    tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(String(64), unique=True)  # type: ignore[assignment]
 
+    webauthn: Mapped[list["WebAuthn"]] = relationship(  # type: ignore[assignment]
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
+    devices: Mapped[list["Device"]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
     members: Mapped[list["Member"]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -83,8 +64,51 @@ class User(Base, UserMixin):
     roles: ClassVar[list[RoleMixin]] = []  # type: ignore[misc]
 
 
+class WebAuthn(Base, WebAuthnMixin):
+    """A passkey. The columns are those that Flask-Security names."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary(1024), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(default=0)
+    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    backup_state: Mapped[bool]
+    device_type: Mapped[str] = mapped_column(String(64))
+    #: JSON, as registration answered.
+    extensions: Mapped[str | None] = mapped_column(String(255))
+    create_datetime: Mapped[datetime] = mapped_column(default=now)
+    lastuse_datetime: Mapped[datetime] = mapped_column(default=now)
+    #: Given by the person, unique among theirs.
+    name: Mapped[str] = mapped_column(String(64))
+    #: "first": logs in by itself. "secondary": asked for after the password.
+    usage: Mapped[str] = mapped_column(String(64))
+
+    user: Mapped[User] = relationship(back_populates="webauthn")
+
+
+class Device(Base):
+    """A browser in which a user is signed in. The session holds its `public_id`."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=public_id)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    #: Browser and system in words, from the User-Agent header.
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    address: Mapped[str] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    #: To some minutes: reading must not mean writing.
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+
+    user: Mapped[User] = relationship(back_populates="devices")
+
+
 class Role(enum.StrEnum):
-    """What a member may do in a team, most powerful first."""
+    """What a member may do in a team, most powerful first. `permissions.py` has the table."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -98,12 +122,17 @@ class Team(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=public_id)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    #: One person's own: nobody else is invited into it.
+    personal: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     members: Mapped[list["Member"]] = relationship(
         back_populates="team", cascade="all, delete-orphan", passive_deletes=True
     )
     projects: Mapped[list["Project"]] = relationship(
+        back_populates="team", cascade="all, delete-orphan", passive_deletes=True
+    )
+    invitations: Mapped[list["Invitation"]] = relationship(
         back_populates="team", cascade="all, delete-orphan", passive_deletes=True
     )
 
@@ -127,6 +156,29 @@ class Member(Base):
     user: Mapped[User] = relationship(back_populates="members")
 
 
+class Invitation(Base):
+    """A link into a team, for one address or for whoever holds it. Works once."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=public_id)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    #: None: whoever has the link.
+    email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH))
+    role: Mapped[str] = mapped_column(String(16))
+    #: SHA-256 of the secret in the link; the link itself is shown once.
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    #: The address of who invited.
+    invited_by: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+
+    team: Mapped[Team] = relationship(back_populates="invitations")
+
+
 class Project(Base):
     """A monitored app. The store knows it by `id`, people and URLs by `public_id`."""
 
@@ -142,6 +194,17 @@ class Project(Base):
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    #: An IANA name such as Europe/Berlin. None: each person's own.
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    #: Up to here a response satisfies, up to four times as long it is tolerated (apdex.org).
+    apdex_us: Mapped[int] = mapped_column(BigInteger, default=DEFAULT_APDEX_US)
+    #: Days that raw requests, minute and hour rollups are kept. None: as the server does.
+    keep_raw_days: Mapped[int | None]
+    keep_minutes_days: Mapped[int | None]
+    keep_hours_days: Mapped[int | None]
+    #: Requests that the collector takes in a minute and in a month (UTC). None: no limit.
+    quota_minute: Mapped[int | None] = mapped_column(BigInteger)
+    quota_month: Mapped[int | None] = mapped_column(BigInteger)
 
     team: Mapped[Team] = relationship(back_populates="projects")
     keys: Mapped[list["Key"]] = relationship(
@@ -150,11 +213,27 @@ class Project(Base):
         passive_deletes=True,
         order_by="Key.id",
     )
+    operations: Mapped[list["OperationApdex"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @property
     def key(self) -> str | None:
         """The newest key that works; None when all are revoked."""
         return next((k.key for k in reversed(self.keys) if k.revoked_at is None), None)
+
+
+class OperationApdex(Base):
+    """An operation whose Apdex threshold is not its project's."""
+
+    __tablename__ = "operation_apdex"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    method: Mapped[str] = mapped_column(String(16), primary_key=True)
+    route: Mapped[str] = mapped_column(String(512), primary_key=True)
+    apdex_us: Mapped[int] = mapped_column(BigInteger)
 
 
 class Key(Base):
@@ -167,22 +246,54 @@ class Key(Base):
     project_id: Mapped[int] = mapped_column(
         ForeignKey("projects.id", ondelete="CASCADE"), index=True
     )
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), default="Default")
     created_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    #: Requests that came with it and were accepted.
+    used: Mapped[int] = mapped_column(BigInteger, default=0)
 
     project: Mapped[Project] = relationship(back_populates="keys")
 
 
 class Token(Base):
-    """A user's key to the REST API. Only the SHA-256 of the secret is kept."""
+    """A key to the REST API, of a user or of a team. Only the SHA-256 of the secret is kept."""
 
     __tablename__ = "tokens"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=public_id)
+    #: Whose; of a team's token, who made it.
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    #: A team's token sees that team alone, and outlives no member who loses the right to make it.
+    team_id: Mapped[int | None] = mapped_column(
+        ForeignKey("teams.id", ondelete="CASCADE"), index=True
+    )
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    #: Words of `permissions.Scope` with a space between.
+    scopes: Mapped[str] = mapped_column(String(255))
     secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(back_populates="tokens")
+    team: Mapped[Team | None] = relationship()
+
+
+class AuditEntry(Base):
+    """Who did what in a team, when, from where. Kept when people and projects are gone."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    #: The address of the account at that time, or "command line".
+    actor: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
+    #: A word of `audit.ACTIONS`.
+    action: Mapped[str] = mapped_column(String(32))
+    #: What it was done to, in words: never a secret.
+    target: Mapped[str] = mapped_column(String(255))
+    #: The IP address it came from; empty on the command line.
+    address: Mapped[str] = mapped_column(String(45))

@@ -16,7 +16,7 @@ from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
 
 from flask_performance.server.settings import Settings
 
-from . import database, service
+from . import database, users
 from .dsn import EXTENSION
 from .mail import LogMail
 from .models import User, db
@@ -126,7 +126,7 @@ def _security() -> dict[str, Any]:
 
 
 def _adopt(_app: Flask, user: User, **_other: object) -> None:
-    service.adopt_teams(user)
+    users.adopt_teams(user)
 
 
 def _hint(_app: Flask, **_other: object) -> None:

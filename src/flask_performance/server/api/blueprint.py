@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from flask_performance.server.accounts import csrf, models, service
+from flask_performance.server.accounts import csrf, models, projects, tokens
 from flask_performance.server.store.base import EventStore
 
 from . import openapi, parameters
@@ -54,7 +54,7 @@ def _view(store: EventStore, by_method: dict[str, Endpoint]) -> Callable[..., Re
         endpoint = _chosen(by_method)
         user = _user()
         project = None
-        if id is not None and (project := service.project_for(user, id)) is None:
+        if id is not None and (project := projects.project_for(user, id)) is None:
             raise not_found()
         values = parameters.read(endpoint.parameters, request.args)
         body = _body(endpoint.body) if endpoint.body else None
@@ -79,7 +79,7 @@ def _chosen(by_method: dict[str, Endpoint]) -> Endpoint:
 def _user() -> models.User:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     given = scheme.lower() == "bearer" and secret.strip()
-    user = service.user_by_token(secret.strip()) if given else None
+    user = tokens.user_by_token(secret.strip()) if given else None
     if user is None:
         challenge = 'Bearer realm="Flask-Performance"'
         raise Refusal(

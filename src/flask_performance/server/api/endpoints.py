@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask_performance.server.accounts import models, service
+from flask_performance.server.accounts import models, names, projects, teams
+from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.store.base import (
     SECOND_US,
     EventStore,
@@ -55,35 +56,33 @@ class Call:
 
 
 def list_teams(call: Call) -> shapes.ListOf[shapes.Team]:
-    teams = [
-        shown.team(team, service.role_in(call.user, team)) for team in service.teams_of(call.user)
-    ]
-    return _page(teams, call)
+    found = teams.teams_of(call.user)
+    return _page([shown.team(team, teams.role_in(call.user, team)) for team in found], call)
 
 
 def list_projects(call: Call) -> shapes.ListOf[shapes.Project]:
-    return _page([shown.project(project) for project in service.projects_of(call.user)], call)
+    return _page([shown.project(project) for project in projects.projects_of(call.user)], call)
 
 
 def create_project(call: Call) -> shapes.Project:
     new: shapes.NewProject = call.body
     try:
-        return shown.project(service.create_project(_team(call.user, new.team), new.name))
-    except service.RefusedError as error:
+        return shown.project(projects.create_project(_team(call.user, new.team), new.name))
+    except names.RefusedError as error:
         raise Refusal(400, "refused", str(error)) from error
 
 
 def _team(user: models.User, public_id: str | None) -> models.Team:
     if public_id is None:
-        return service.default_team(user)
-    team = service.team_for(user, public_id)
+        return teams.default_team(user)
+    team = teams.team_for(user, public_id)
     if team is None:
         raise Refusal(
             400,
             "unknown_team",
             "team is not the id of a team of yours; GET /api/v1/teams has them.",
         )
-    if service.role_in(user, team) not in service.CREATORS:
+    if not may(teams.role_in(user, team), Action.CREATE_PROJECT):
         raise Refusal(
             403, "forbidden", "You only view this team; ask an owner of it for another role."
         )

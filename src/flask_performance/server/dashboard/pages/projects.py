@@ -8,7 +8,9 @@ from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 from werkzeug import Response
 from wtforms import SelectField, StringField  # type: ignore[import-untyped]
 
-from flask_performance.server.accounts import models, service
+from flask_performance.server.accounts import models, names, teams
+from flask_performance.server.accounts import projects as accounts_projects
+from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.store.base import EventStore
 
 from .. import access
@@ -71,13 +73,13 @@ def project_form() -> ProjectForm:
     """The form of a new project, with the teams that the person may add one to."""
     form = ProjectForm()
     user = access.member()
-    teams = [team for team in service.teams_of(user) if may_create(user, team)]
-    form.team.choices = [(team.public_id, team.name) for team in teams]
+    mine = [team for team in teams.teams_of(user) if may_create(user, team)]
+    form.team.choices = [(team.public_id, team.name) for team in mine]
     form.team.choices.append((NEW_TEAM, "New team…"))
     if not form.is_submitted():
         form.team.data = asked_team(form.team.choices)
-        if not teams:  # a name to keep or to change: the first project needs one field
-            form.new_team.data = service.DEFAULT_TEAM
+        if not mine:  # a name to keep or to change: the first project needs one field
+            form.new_team.data = teams.DEFAULT_TEAM
     return form
 
 
@@ -89,14 +91,14 @@ def asked_team(choices: list[tuple[str, str]]) -> str:
 
 def may_create(user: models.User, team: models.Team) -> bool:
     """Whether the user may add a project to the team."""
-    return service.role_in(user, team) in service.CREATORS
+    return may(teams.role_in(user, team), Action.CREATE_PROJECT)
 
 
 def create_project(form: ProjectForm) -> models.Project | None:
     """The new project; None with the reason at its field."""
     try:  # before a team is made for a project that cannot be
         given(form.name, "project")
-    except service.RefusedError as error:
+    except names.RefusedError as error:
         refuse(form.name, error)
         return None
     team = create_team(form.new_team) if form.team.data == NEW_TEAM else chosen_team(form)
@@ -104,8 +106,8 @@ def create_project(form: ProjectForm) -> models.Project | None:
         return None
     form.team.data = team.public_id
     try:
-        return service.create_project(team, form.name.data or "")
-    except service.RefusedError as error:
+        return accounts_projects.create_project(team, form.name.data or "")
+    except names.RefusedError as error:
         refuse(form.name, error)
         return None
 
@@ -113,23 +115,23 @@ def create_project(form: ProjectForm) -> models.Project | None:
 def create_team(field: Any) -> models.Team | None:
     """The new team of that name; None with the reason at the field."""
     try:
-        return service.create_team(access.member(), given(field, "team"))
-    except service.RefusedError as error:
+        return teams.create_team(access.member(), given(field, "team"))
+    except names.RefusedError as error:
         refuse(field, error)
         return None
 
 
 def chosen_team(form: ProjectForm) -> models.Team | None:
     user = access.member()
-    team = service.team_for(user, form.team.data or "")
+    team = teams.team_for(user, form.team.data or "")
     return team if team is not None and may_create(user, team) else None
 
 
 def given(field: Any, thing: str) -> str:
     """The name in a field. Raises RefusedError with what to do, in the words of the form."""
     if not (field.data or "").strip():
-        raise service.RefusedError(f"Give the {thing} a name.")
-    return service.clean_name(field.data)
+        raise names.RefusedError(f"Give the {thing} a name.")
+    return names.clean_name(field.data)
 
 
 def refuse(field: Any, error: Exception) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from flask_performance.server.accounts import service
+from flask_performance.server.accounts import names, projects, teams, tokens, users
 from flask_performance.server.accounts.models import Member, Role, Token, User, db, now
 
 from .support import PASSWORD
@@ -21,93 +21,93 @@ def context(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def ada() -> User:
-    return service.create_user("ada@example.org", PASSWORD)
+    return users.create_user("ada@example.org", PASSWORD)
 
 
 @pytest.fixture
 def bob(ada: User) -> User:
-    return service.create_user("bob@example.org", PASSWORD)
+    return users.create_user("bob@example.org", PASSWORD)
 
 
 def test_only_members_see_a_project(ada: User, bob: User) -> None:
-    shop = service.create_project(service.create_team(ada, "Shops"), "Shop")
-    assert service.project_for(ada, shop.public_id) is shop
-    assert service.projects_of(ada) == [shop]
-    assert service.project_for(bob, shop.public_id) is None
-    assert service.projects_of(bob) == []
-    assert service.team_for(bob, shop.team.public_id) is None
-    assert service.role_in(bob, shop.team) is None
+    shop = projects.create_project(teams.create_team(ada, "Shops"), "Shop")
+    assert projects.project_for(ada, shop.public_id) is shop
+    assert projects.projects_of(ada) == [shop]
+    assert projects.project_for(bob, shop.public_id) is None
+    assert projects.projects_of(bob) == []
+    assert teams.team_for(bob, shop.team.public_id) is None
+    assert teams.role_in(bob, shop.team) is None
 
     db.session.add(Member(team=shop.team, user=bob, role=Role.VIEWER))
     db.session.commit()
-    assert service.project_for(bob, shop.public_id) is shop
-    assert service.role_in(bob, shop.team) is Role.VIEWER
+    assert projects.project_for(bob, shop.public_id) is shop
+    assert teams.role_in(bob, shop.team) is Role.VIEWER
 
 
 def test_projects_come_by_team_and_name(ada: User) -> None:
-    zoo, apes = service.create_team(ada, "Zoo"), service.create_team(ada, "Apes")
+    zoo, apes = teams.create_team(ada, "Zoo"), teams.create_team(ada, "Apes")
     for team, name in ((zoo, "b"), (zoo, "a"), (apes, "c")):
-        service.create_project(team, name)
-    found = [(p.team.name, p.name) for p in service.projects_of(ada)]
+        projects.create_project(team, name)
+    found = [(p.team.name, p.name) for p in projects.projects_of(ada)]
     assert found == [("Apes", "c"), ("Zoo", "a"), ("Zoo", "b")]
 
 
 def test_the_default_team_is_made_on_first_use(ada: User, bob: User) -> None:
-    assert service.teams_of(ada) == []
-    team = service.default_team(ada)
-    assert (team.name, service.role_in(ada, team)) == ("Personal", Role.OWNER)
-    assert service.default_team(ada) is team
-    assert service.default_team(bob) is not team
+    assert teams.teams_of(ada) == []
+    team = teams.default_team(ada)
+    assert (team.name, teams.role_in(ada, team)) == ("Personal", Role.OWNER)
+    assert teams.default_team(ada) is team
+    assert teams.default_team(bob) is not team
 
 
 def test_the_default_team_is_never_one_that_the_user_only_views(ada: User, bob: User) -> None:
-    team = service.create_team(ada, "Shops")
+    team = teams.create_team(ada, "Shops")
     db.session.add(Member(team=team, user=bob, role=Role.VIEWER))
     db.session.commit()
-    assert service.default_team(bob).name == "Personal"
+    assert teams.default_team(bob).name == "Personal"
 
 
 def test_ids_and_keys_cannot_be_guessed(ada: User) -> None:
-    team = service.default_team(ada)
-    projects = [service.create_project(team, f"app {n}") for n in range(3)]
-    assert all(len(p.public_id) == 16 and int(p.public_id, 16) for p in projects)
-    keys = {p.key for p in projects}
+    team = teams.default_team(ada)
+    made = [projects.create_project(team, f"app {n}") for n in range(3)]
+    assert all(len(p.public_id) == 16 and int(p.public_id, 16) for p in made)
+    keys = {p.key for p in made}
     assert len(keys) == 3
     assert all(key is not None and len(key) == 32 and int(key, 16) for key in keys)
 
 
 def test_the_id_of_a_deleted_project_is_not_used_again(ada: User) -> None:
-    team = service.default_team(ada)
-    gone = service.create_project(team, "gone")
+    team = teams.default_team(ada)
+    gone = projects.create_project(team, "gone")
     old = gone.id
     db.session.delete(gone)
     db.session.commit()
-    assert service.create_project(team, "gone").id > old
+    assert projects.create_project(team, "gone").id > old
 
 
 @pytest.mark.parametrize(
     ("name", "kept"), [("  Shop \n", "Shop"), ("a  b", "a b"), ("x" * 80, "x" * 80), ("店", "店")]
 )
 def test_names_are_trimmed(ada: User, name: str, kept: str) -> None:
-    assert service.create_project(service.default_team(ada), name).name == kept
+    assert projects.create_project(teams.default_team(ada), name).name == kept
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b", "a\u202eb"])
 def test_bad_names_are_refused(ada: User, name: str) -> None:
-    with pytest.raises(service.RefusedError, match="A name "):
-        service.create_project(service.default_team(ada), name)
-    with pytest.raises(service.RefusedError, match="A name "):
-        service.create_team(ada, name)
+    with pytest.raises(names.RefusedError, match="A name "):
+        projects.create_project(teams.default_team(ada), name)
+    with pytest.raises(names.RefusedError, match="A name "):
+        teams.create_team(ada, name)
 
 
 def test_names_are_unique_in_their_team_alone(ada: User, bob: User) -> None:
-    service.create_project(service.create_team(ada, "One"), "Shop")
-    with pytest.raises(service.RefusedError, match="already has a project named 'Shop'"):
-        service.create_project(service.teams_of(ada)[0], " Shop ")
-    service.create_project(service.create_team(ada, "Two"), "Shop")
-    with pytest.raises(service.RefusedError, match="already have a team named 'One'"):
-        service.create_team(ada, "One")
-    service.create_team(bob, "One")
+    projects.create_project(teams.create_team(ada, "One"), "Shop")
+    with pytest.raises(names.RefusedError, match="already has a project named 'Shop'"):
+        projects.create_project(teams.teams_of(ada)[0], " Shop ")
+    projects.create_project(teams.create_team(ada, "Two"), "Shop")
+    with pytest.raises(names.RefusedError, match="already have a team named 'One'"):
+        teams.create_team(ada, "One")
+    teams.create_team(bob, "One")
 
 
 @pytest.mark.parametrize(
@@ -119,41 +119,41 @@ def test_names_are_unique_in_their_team_alone(ada: User, bob: User) -> None:
     ],
 )
 def test_users_that_cannot_be(ada: User, email: str, password: str, words: str) -> None:
-    with pytest.raises(service.RefusedError, match=words):
-        service.create_user(email, password)
+    with pytest.raises(names.RefusedError, match=words):
+        users.create_user(email, password)
 
 
 class TestTokens:
     def test_a_token_is_its_owner(self, ada: User, bob: User) -> None:
-        secret = service.create_token(ada, "laptop")
+        secret = tokens.create_token(ada, "laptop")
         assert secret.startswith("fp_")
-        assert service.user_by_token(secret) is ada
-        assert service.user_by_token(secret[:-1]) is None
-        assert service.user_by_token("") is None
+        assert tokens.user_by_token(secret) is ada
+        assert tokens.user_by_token(secret[:-1]) is None
+        assert tokens.user_by_token("") is None
 
     def test_of_a_deactivated_user_is_refused(self, ada: User) -> None:
-        secret = service.create_token(ada, "laptop")
+        secret = tokens.create_token(ada, "laptop")
         ada.active = False
         db.session.commit()
-        assert service.user_by_token(secret) is None
+        assert tokens.user_by_token(secret) is None
 
     def test_last_use_is_kept_to_the_minute(self, ada: User) -> None:
-        secret = service.create_token(ada, "laptop")
+        secret = tokens.create_token(ada, "laptop")
         token = ada.tokens[0]
-        service.user_by_token(secret)
+        tokens.user_by_token(secret)
         first = token.last_used_at
         assert first is not None
         assert now() - first < timedelta(minutes=1)
-        service.user_by_token(secret)
+        tokens.user_by_token(secret)
         assert token.last_used_at == first
         token.last_used_at = first - timedelta(minutes=2)
         db.session.commit()
-        service.user_by_token(secret)
+        tokens.user_by_token(secret)
         assert token.last_used_at > first - timedelta(minutes=1)
 
 
 def test_no_secret_is_in_the_file(ada: User, data: Path) -> None:
-    secret = service.create_token(ada, "laptop")
+    secret = tokens.create_token(ada, "laptop")
     db.session.remove()
     stored = b"".join(path.read_bytes() for path in data.glob("accounts.sqlite3*"))
     assert b"ada@example.org" in stored
@@ -165,18 +165,18 @@ def test_no_secret_is_in_the_file(ada: User, data: Path) -> None:
 class TestTeamsMadeBeforeAnybodySignedUp:
     @pytest.fixture
     def orphan(self) -> str:
-        return service.create_project(service.create_team(None, "Default"), "Shop").public_id
+        return projects.create_project(teams.create_team(None, "Default"), "Shop").public_id
 
     def test_belong_to_the_first_user(self, orphan: str, ada: User, bob: User) -> None:
-        project = service.project_for(ada, orphan)
+        project = projects.project_for(ada, orphan)
         assert project is not None
-        assert service.role_in(ada, project.team) is Role.OWNER
-        assert service.projects_of(bob) == []
+        assert teams.role_in(ada, project.team) is Role.OWNER
+        assert projects.projects_of(bob) == []
 
 
 def test_deleting_a_user_deletes_tokens_and_memberships_but_no_project(ada: User) -> None:
-    service.create_token(ada, "laptop")
-    project = service.create_project(service.default_team(ada), "Shop")
+    tokens.create_token(ada, "laptop")
+    project = projects.create_project(teams.default_team(ada), "Shop")
     db.session.delete(ada)
     db.session.commit()
     assert db.session.query(Token).count() == 0

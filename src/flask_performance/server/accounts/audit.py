@@ -1,0 +1,59 @@
+"""Who did what in a team, when, from where: written with the deed, in the same transaction."""
+
+from typing import Final
+
+from flask import has_request_context, request
+from flask_security import current_user
+
+from .models import AuditEntry, Team, db
+
+#: Every word that the log knows, and how a page says it after the actor's address.
+ACTIONS: Final = {
+    "team.create": "created the team",
+    "team.rename": "renamed the team",
+    "team.delete": "deleted the team",
+    "member.join": "joined the team",
+    "member.role": "changed a role",
+    "member.remove": "removed a member",
+    "member.leave": "left the team",
+    "invitation.create": "invited",
+    "invitation.revoke": "revoked an invitation",
+    "project.create": "created a project",
+    "project.change": "changed a project",
+    "project.limits": "set limits of a project",
+    "project.move_out": "moved a project to another team",
+    "project.move_in": "moved a project into the team",
+    "project.delete": "deleted a project",
+    "key.create": "created a key",
+    "key.rename": "renamed a key",
+    "key.rotate": "rotated a key",
+    "key.revoke": "revoked a key",
+    "token.create": "created a team token",
+    "token.revoke": "revoked a team token",
+}
+#: Who acts where nobody is logged in.
+COMMAND_LINE: Final = "command line"
+TARGET_LENGTH: Final = 255
+
+
+def record(team: Team, action: str, target: str) -> None:
+    """Add an entry to the transaction under way; the caller commits.
+
+    `action` is a key of ACTIONS, `target` names in words what it was done to: never a secret.
+    """
+    if action not in ACTIONS:
+        raise ValueError(f"{action!r} is not in audit.ACTIONS")
+    entry = AuditEntry(
+        team_id=team.id, actor=_actor(), action=action, target=target[:TARGET_LENGTH],
+        address=_address(),
+    )  # fmt: skip
+    db.session.add(entry)
+
+
+def _actor() -> str:
+    known = has_request_context() and current_user and current_user.is_authenticated
+    return str(current_user.email) if known else COMMAND_LINE
+
+
+def _address() -> str:
+    return (request.remote_addr or "") if has_request_context() else ""

@@ -1,0 +1,68 @@
+"""People with an account. Every function needs an app context."""
+
+import secrets
+
+from flask import current_app
+from flask_security import Security
+from flask_security.utils import hash_password
+from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
+
+from .models import Member, Role, Team, User, db
+from .names import RefusedError
+
+
+def create_user(email: str, password: str) -> User:
+    """Raises RefusedError: no address, password too weak, or the address has an account."""
+    security = _security()
+    try:
+        email = security._mail_util.validate(email.strip())  # noqa: SLF001
+    except ValueError as error:
+        raise RefusedError(f"{email!r} is not an email address.") from error
+    faults, password = security._password_util.validate(password, True)  # noqa: SLF001
+    if faults:
+        raise RefusedError(" ".join(str(fault) for fault in faults))
+    if user_by_email(email) is not None:
+        raise RefusedError(f"{email} already has an account.")
+    user = User(
+        email=email,
+        password=hash_password(password),
+        active=True,
+        fs_uniquifier=secrets.token_hex(32),
+    )
+    db.session.add(user)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        db.session.rollback()
+        raise RefusedError(f"{email} already has an account.") from error
+    adopt_teams(user)
+    db.session.commit()
+    return user
+
+
+def user_by_email(email: str) -> User | None:
+    return db.session.scalar(select(User).where(func.lower(User.email) == email.strip().lower()))
+
+
+def first_user() -> User | None:
+    """The oldest account: the server's administrator."""
+    return db.session.scalar(select(User).order_by(User.id).limit(1))
+
+
+def adopt_teams(user: User) -> None:
+    """Teams that the command line made before anybody had an account belong to the first user.
+
+    Part of the transaction that makes the user; the caller commits.
+    """
+    db.session.flush()
+    if first_user() is not user:
+        return
+    for team in db.session.scalars(select(Team).where(~exists().where(Member.team_id == Team.id))):
+        db.session.add(Member(team=team, user=user, role=Role.OWNER))
+
+
+def _security() -> Security:
+    security = current_app.extensions["security"]
+    assert isinstance(security, Security)  # noqa: S101
+    return security
