@@ -208,6 +208,23 @@ def test_without_a_spool_a_silent_platform_holds_the_end_up_no_longer(collector:
     assert len(collector.received) > 1  # it tried again
 
 
+@pytest.mark.parametrize("visits", ["", "visit('a')"], ids=["no thread yet", "thread ended"])
+def test_a_body_that_only_the_end_of_the_interpreter_drops_hangs_nobody(
+    collector: Collector, visits: str
+) -> None:
+    """As when gunicorn's quick shutdown raises SystemExit amid the body's close."""
+    done = run(
+        f"""
+        from werkzeug.test import EnvironBuilder
+        {visits}
+        body = app(EnvironBuilder("/kept").get_environ(), lambda *_: None)
+        """,
+        collector,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert paths(collector) == (["/a"] if visits else [])
+
+
 @pytest.mark.parametrize("reply", [None, (503, {"Retry-After": "5"}, b"{}")], ids=["down", "503"])
 def test_a_platform_that_restarts_gets_the_last_batch(
     collector: Collector, reply: Reply | None
