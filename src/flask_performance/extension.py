@@ -9,6 +9,7 @@ import click
 from flask import Flask
 
 from .config import Options, unknown_keys
+from .connexion3 import bridge_of
 from .exceptions import ExceptionNotes
 from .identity import CLIENT
 from .recorder import wrap
@@ -84,6 +85,9 @@ class PerformanceCollector:
         wrapped = wrap(app.wsgi_app, sender.buffer, self._hooks)
         app.wsgi_app = wrapped  # type: ignore[method-assign,assignment]
         app.extensions[EXTENSION] = Installation(sender, notes, wrapped)
+        bridge = bridge_of(app)
+        if bridge is not None:
+            bridge.app = wrap(bridge.app, sender.buffer, self._hooks)
         weakref.finalize(app, sender.leave).atexit = False
 
     def _transport_for(self, options: Options) -> Transport | None:
