@@ -65,7 +65,7 @@ def file() -> Response:
 
 @app.get("/exit")
 def leave() -> str:
-    sys.exit(3)
+    sys.exit(5)  # 3 and 4 tell gunicorn to give up
 
 
 PerformanceCollector(app)
