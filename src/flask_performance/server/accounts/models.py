@@ -18,7 +18,8 @@ from .orm import Base, db, now, public_id
 
 __all__ = [
     "NAME_LENGTH", "AuditEntry", "Base", "Device", "Invitation", "Key", "Member", "OperationApdex",
-    "Project", "Role", "Team", "Token", "User", "WebAuthn", "db", "now", "public_id",
+    "Project", "Refusal", "Role", "Team", "Token", "Usage", "User", "WebAuthn", "db", "now",
+    "public_id",
 ]  # fmt: skip
 
 NAME_LENGTH = 80
@@ -243,17 +244,53 @@ class Key(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: secrets.token_hex(16))
+    #: Names the key in addresses and logs, where the key itself must not be.
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=public_id)
     project_id: Mapped[int] = mapped_column(
         ForeignKey("projects.id", ondelete="CASCADE"), index=True
     )
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), default="Default")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    #: When a new key took its place; it works until it is revoked.
+    rotated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     #: Requests that came with it and were accepted.
     used: Mapped[int] = mapped_column(BigInteger, default=0)
 
     project: Mapped[Project] = relationship(back_populates="keys")
+
+
+class Usage(Base):
+    """How many requests of a project the collector accepted in a month (UTC)."""
+
+    __tablename__ = "usage"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    #: Such as 2026-11.
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    requests: Mapped[int] = mapped_column(BigInteger)
+
+
+class Refusal(Base):
+    """What the collector refused of a project, a row a reason."""
+
+    __tablename__ = "refusals"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    #: A word of `meter.Reason`.
+    reason: Mapped[str] = mapped_column(String(16), primary_key=True)
+    #: Batches, a repeat counted again.
+    batches: Mapped[int] = mapped_column(BigInteger)
+    #: When the row of refusals began that `last_at` is the newest of.
+    since: Mapped[datetime]
+    last_at: Mapped[datetime]
+    #: Requests in batches that were refused last and not accepted since: apps send them again.
+    held: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Token(Base):

@@ -179,9 +179,11 @@ def upgrade() -> None:
         "keys",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("public_id", sa.String(length=16), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(), nullable=True),
         sa.Column("revoked_at", sa.DateTime(), nullable=True),
         sa.Column("last_used_at", sa.DateTime(), nullable=True),
         sa.Column("used", sa.BigInteger(), nullable=False),
@@ -193,6 +195,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.UniqueConstraint("key", name=op.f("uq_keys_key")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_keys_public_id")),
     )
     op.create_index(op.f("ix_keys_project_id"), "keys", ["project_id"], unique=False)
     op.create_table(
@@ -208,4 +211,33 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("project_id", "method", "route", name=op.f("pk_operation_apdex")),
+    )
+    op.create_table(
+        "refusals",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("batches", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.DateTime(), nullable=False),
+        sa.Column("last_at", sa.DateTime(), nullable=False),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["projects.id"],
+            name=op.f("fk_refusals_project_id_projects"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("project_id", "reason", name=op.f("pk_refusals")),
+    )
+    op.create_table(
+        "usage",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["projects.id"],
+            name=op.f("fk_usage_project_id_projects"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("project_id", "month", name=op.f("pk_usage")),
     )
