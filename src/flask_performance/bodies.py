@@ -6,75 +6,83 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .encoder import whole
-from .recording import COMPLETED, Recording, clock
+from .recording import COMPLETED, Ending, clock
 
 
 class Stream:
     """A body on its way to the server, watched chunk by chunk."""
 
-    __slots__ = ("_body", "_recording")
+    __slots__ = ("_body", "_ending")
 
-    def __init__(self, body: Iterable[bytes], recording: Recording) -> None:
+    def __init__(self, body: Iterable[bytes], ending: Ending) -> None:
         self._body = body
-        self._recording = recording
+        self._ending = ending
 
     def __iter__(self) -> Iterator[bytes]:
-        recording = self._recording
-        recording.sent = sent = 0
-        tested = in_test_client(recording.answer)
-        length = content_length(recording.headers) if tested else None
+        ending = self._ending
+        ending.sent = sent = 0
+        tested = in_test_client(ending.recording.answer)
+        length = content_length(ending.recording.headers) if tested else None
         try:
             for chunk in self._body:
                 if not sent:
-                    recording.more().first_ns = clock()
-                recording.sent = sent = sent + len(chunk)
+                    ending.first_ns = clock()
+                ending.sent = sent = sent + len(chunk)
                 if sent == length:
-                    recording.outcome = COMPLETED
-                    recording.finish()
+                    ending.outcome = COMPLETED
+                    ending.finish()
                 yield chunk
         except GeneratorExit:
             raise
         except BaseException as error:
-            recording.fail(error)
+            ending.fail(error)
             raise
-        recording.outcome = COMPLETED
+        ending.outcome = COMPLETED
         if tested:
-            recording.finish()
+            ending.finish()
 
     def __del__(self) -> None:
-        self._recording.finish()  # nobody closed the body
+        self._ending.finish()  # nobody closed the body
 
     def close(self) -> None:
-        recording = self._recording
-        if recording.sent is None and recording.environ["REQUEST_METHOD"] == "HEAD":
-            recording.outcome = COMPLETED  # a server need not look for a body
-        recording.finish()
+        ending = self._ending
+        if ending.sent is None and ending.recording.environ["REQUEST_METHOD"] == "HEAD":
+            ending.outcome = COMPLETED  # a server need not look for a body
+        ending.finish()
         close = getattr(self._body, "close", None)
         if close is not None:
             close()
 
 
-def watched(body: Iterable[bytes], recording: Recording) -> Iterable[bytes]:
+def watched(body: Iterable[bytes], ending: Ending) -> Iterable[bytes]:
     """What the server gets: a Stream, or the body itself where it must not be touched."""
     if isinstance(body, (tuple, list)):
-        recording.outcome = COMPLETED
-        recording.sent = sum(map(len, body))
-        finish_unsaid(recording)
+        ending.outcome = COMPLETED
+        ending.sent = sum(map(len, body))
+        finish_unsaid(ending)
         return body
-    if is_file(body, recording.environ.get("wsgi.file_wrapper")):
-        recording.outcome = COMPLETED
-        recording.sent = content_length(recording.headers)
-        finish_with(body, recording)
+    if is_file(body, ending.recording.environ.get("wsgi.file_wrapper")):
+        ending.outcome = COMPLETED
+        ending.sent = content_length(ending.recording.headers)
+        finish_with(body, ending)
         return body
-    return Stream(body, recording)
+    return Stream(body, ending)
 
 
-def finish_unsaid(recording: Recording) -> None:
+def finish_whole(ending: Ending, size: int) -> None:
+    """The body is complete in memory, and small enough to be as good as sent."""
+    ending.outcome = COMPLETED
+    ending.sent = size
+    ending.finish()
+
+
+def finish_unsaid(ending: Ending) -> None:
     """The end of a request whose app may not have called start_response: then it took the socket
     over, or it broke and the server answers 500."""
+    recording = ending.recording
     if recording.status is None:
         recording.status = 101 if "HTTP_UPGRADE" in recording.environ else 500
-    recording.finish()
+    ending.finish()
 
 
 def is_file(body: object, file_wrapper: Any) -> bool:
@@ -86,12 +94,12 @@ def is_file(body: object, file_wrapper: Any) -> bool:
     return hasattr(body, "read")  # uWSGI's is a function and returns the file
 
 
-def finish_with(body: object, recording: Recording) -> None:
+def finish_with(body: object, ending: Ending) -> None:
     """Finish when the server lets go of a body that must stay untouched."""
     try:
-        weakref.finalize(body, recording.finish).atexit = False
+        weakref.finalize(body, ending.finish).atexit = False
     except TypeError:  # no weak references to it: the end of the app's part has to do
-        recording.finish()
+        ending.finish()
 
 
 def in_test_client(start_response: object) -> bool:

@@ -19,6 +19,7 @@ from .buffer import Record
 from .encoder import Rows, encode
 from .ledger import Ledger
 from .overhead import Meter
+from .pace import Pace
 from .rules import Rules
 from .spool import Spool, Spooled
 from .transport import Answer, Transport, TransportError
@@ -26,8 +27,9 @@ from .wire import Batch, Instance
 
 logger = logging.getLogger("flask_performance")
 
-#: Requests a batch carries at most. Few enough that encoding one is a matter of milliseconds.
-MOST_ROWS: Final = 1000
+#: Requests a batch carries at most. Few enough that encoding one is a matter of milliseconds, many
+#: enough that a busy process sends one each METRIC_INTERVAL: to send costs more than to encode.
+MOST_ROWS: Final = 2500
 #: Seconds of silence after the first unanswered attempt, doubled by each further one.
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 15.0
@@ -76,6 +78,7 @@ class Delivery:
         self._most_in_memory = most_waiting // 2
         self._spool = spool
         self._meter = Meter()
+        self._pace = Pace()
         self._search_at = 0.0
         self._rows = Rows()
         self._outbox: deque[Sealed] = deque()
@@ -117,6 +120,7 @@ class Delivery:
         self._add_rows(self._rules.apply(records), offset_ns)
         if len(self._rows) >= self._most_rows:
             self._seal()
+        self._pace.give_way()
 
     def _add_rows(self, records: list[Record], offset_ns: int) -> None:
         """A record that cannot be sent must not cost those beside it, nor the thread."""
@@ -205,6 +209,7 @@ class Delivery:
             rows,
             overhead=self._meter.member(),
             final=final,
+            between=self._pace.give_way,
         )
         self._outbox.append(Sealed(self._number, len(rows), body))
         self._spill()

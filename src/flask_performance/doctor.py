@@ -14,10 +14,11 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from .config import Options
-from .encoder import Rows, encode
+from .encoder import NOTHING_RARE, Rows, encode
 from .extension import EXTENSION, Installation
 from .identity import CLIENT, identify
 from .proxies import proxy_for
+from .rules import EditedRule
 from .spool import Spool
 from .threads import shares_threads
 from .transport import Answer, HttpTransport, TransportError
@@ -213,10 +214,9 @@ def probe(app: Flask, options: Options) -> bytes:
     """A batch of one request, of an instance of its own."""
     now = time.perf_counter_ns()
     trace = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    record: Record = (
-        now - 1_000_000, now, "200 OK", 0, PROBE, "doctor", 0, "GET", "", PROBE, None, None, trace,
-        None,
-    )  # fmt: skip
+    rule = EditedRule(PROBE, "doctor")
+    rare = (*NOTHING_RARE[:2], trace, *NOTHING_RARE[3:])
+    record: Record = (now - 1_000_000, now, "200 OK", rule, 0, "GET", PROBE, rare)
     rows = Rows()
     rows.add([record], time.time_ns() - now)
     instance = identify(options, app.root_path, debug=app.debug)

@@ -1,14 +1,9 @@
-"""From records to the bytes of a batch (docs/wire-format.md), on the sender's thread.
-
-The work is cut into slices of well under a millisecond with the interpreter given away between
-them, because a request that waits for the interpreter is a slow request.
-"""
+"""From records to the bytes of a batch (docs/wire-format.md), on the sender's thread."""
 
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from .buffer import Rare, Record
@@ -26,44 +21,42 @@ MOST_QUEUE_US: Final = 3_600_000_000
 _COMPRESSION_LEVEL: Final = 1
 _GZIP: Final = 31  # zlib's window bits for a gzip header
 
-#: The columns of Requests whose absent values are null and which are left out when all are.
-_NULLABLE: Final = (
-    "path", "first_byte_us", "request_bytes", "response_bytes", "cpu_us", "queue_us", "exception",
-    "trace_id", "consumer",
-)  # fmt: skip
 #: Statuses whose responses carry no body, whatever the app put into them.
 WITHOUT_BODY: Final = frozenset({204, 304})
-NOTHING_RARE: Final[Rare] = (None, None, None, None)
-_RARE: Final = ("first_byte_us", "cpu_us", "exception", "consumer")
-_REQUIRED: Final = ("start_us", "duration_us", "operation", "status")
-
-
-def give_way() -> None:
-    """Let waiting threads have the interpreter."""
-    time.sleep(0)
+NOTHING_RARE: Final[Rare] = (None, None, None, 0, None, None, None, None)
+#: The columns of Requests that every request fills.
+_DENSE: Final = ("start_us", "duration_us", "operation", "status", "path", "response_bytes")
+#: Those that few requests fill, with what stands for nothing; left out when none does.
+_SPARSE: Final = {
+    "outcome": 0, "first_byte_us": None, "request_bytes": None, "cpu_us": None, "queue_us": None,
+    "exception": None, "trace_id": None, "consumer": None,
+}  # fmt: skip
 
 
 class Rows:
     """Requests of the batch to come, as columns."""
 
     def __init__(self) -> None:
-        self.operations: list[Operation] = []
-        self._places: dict[tuple[str, str | None, str | None], int] = {}
-        self.columns: dict[str, list[Any]] = {
-            name: [] for name in (*_REQUIRED, "outcome", *_NULLABLE)
-        }
+        self._operations = _Operations()
+        self._numbers = _Numbers()
+        self._columns: dict[str, list[Any]] = {name: [] for name in _DENSE}
+        #: Of the other columns: the values that there are, by row.
+        self._sparse: dict[str, dict[int, Any]] = {name: {} for name in _SPARSE}
 
     @classmethod
     def of(cls, operations: list[Operation], columns: dict[str, list[Any]]) -> Self:
         """Rows that were encoded before."""
         rows = cls()
-        rows.operations = operations
-        nothing = [None] * len(columns["start_us"])
-        rows.columns = {name: columns.get(name, nothing) for name in _ORDER}
+        rows._operations.members = operations
+        rows._columns = columns
         return rows
 
     def __len__(self) -> int:
-        return len(self.columns["start_us"])
+        return len(self._columns["start_us"])
+
+    @property
+    def operations(self) -> list[Operation]:
+        return self._operations.members
 
     def add(self, records: Sequence[Record], offset_ns: int) -> None:
         """Append records; `offset_ns` is the wall clock (UTC) less perf_counter.
@@ -73,67 +66,99 @@ class Rows:
         """
         if not records:
             return
-        (begins, ends, lines, outcomes, routes, endpoints, sents, methods, scripts, paths, lengths,
-         queued, traces, rares) = zip(*records, strict=True)  # fmt: skip
+        begins, ends, lines, rules, sents, methods, paths, rares = zip(*records, strict=True)
         starts = [(begin + offset_ns) // 1000 for begin in begins]
         durations = [(end - begin) // 1000 for begin, end in zip(begins, ends, strict=True)]
-        number_of = {line: status_number(line) for line in set(lines)}
-        statuses = [number_of[line] for line in lines]
-        new: dict[str, Sequence[Any]] = {
+        operations = self._operations.places(methods, rules)
+        statuses = list(map(self._numbers.__getitem__, lines))
+        dense: dict[str, Sequence[Any]] = {
             "start_us": starts,
             "duration_us": durations,
-            "operation": self._operations(methods, routes, endpoints),
+            "operation": operations,
             "status": statuses,
-            "outcome": outcomes,
-            "path": [
-                None if path == route and not script else shown_path(script, path)
-                for script, path, route in zip(scripts, paths, routes, strict=True)
-            ],
-            "request_bytes": sparse(lengths, whole),
-            "response_bytes": [
-                0 if method == "HEAD" or status in WITHOUT_BODY else sent
-                for method, status, sent in zip(methods, statuses, sents, strict=True)
-            ],
-            "queue_us": sparse(queued, queue_us, starts),
-            "trace_id": sparse(traces, trace_id),
-            **rare_columns(rares, begins, durations),
+            "path": self._paths(paths, operations),
+            "response_bytes": sizes(sents, methods, statuses),
         }
-        for name, column in self.columns.items():
-            column += new[name]
+        sparse = sparse_columns(rares, begins, starts, durations, len(self))
+        for name, values in dense.items():
+            self._columns[name] += values
+        for name, found in sparse.items():
+            self._sparse[name].update(found)
 
-    def _operations(
-        self,
-        methods: Sequence[str],
-        routes: Sequence[str | None],
-        endpoints: Sequence[str | None],
-    ) -> list[int]:
-        """Places in `operations`, which grows by those that are new."""
-        places = self._places
-        keys = list(zip(methods, routes, endpoints, strict=True))
-        for method, route, endpoint in set(keys).difference(places):
-            operation: Operation = {
-                "method": sendable(method[:MOST_METHOD]),
-                "route": sendable(route or ""),
-            }
-            if endpoint is not None:
-                operation["endpoint"] = sendable(endpoint)
-            places[method, route, endpoint] = len(self.operations)
-            self.operations.append(operation)
-        return [places[key] for key in keys]
+    def _paths(self, paths: Sequence[str], operations: Sequence[int]) -> list[str | None]:
+        """None for a path that is its route."""
+        if not "".join(paths).isascii() or max(map(len, paths)) > MOST_PATH:
+            paths = list(map(shown_path, paths))
+        routes = [operation["route"] for operation in self.operations]
+        return [
+            None if path == routes[operation] else path
+            for path, operation in zip(paths, operations, strict=True)
+        ]
 
     def requests(self) -> Requests:
         """The columns, without those that say nothing."""
-        columns = self.columns
-        full: dict[str, list[Any]] = {name: columns[name] for name in _REQUIRED}
-        if any(columns["outcome"]):  # none at all, or all completed
-            full["outcome"] = columns["outcome"]
-        for name in _NULLABLE:
-            if columns[name].count(None) < len(columns[name]):
-                full[name] = columns[name]
+        full = {
+            name: column
+            for name, column in self._columns.items()
+            if column.count(None) < len(column) or name == "start_us"
+        }
+        for name, found in self._sparse.items():
+            if found:
+                full[name] = [_SPARSE[name]] * len(self)
+                for row, value in found.items():
+                    full[name][row] = value
         return full  # type: ignore[return-value]
 
 
-_ORDER: Final = (*_REQUIRED, "outcome", *_NULLABLE)
+class _Numbers(dict[str | int | None, int]):
+    """The number of each status line, found out once."""
+
+    def __missing__(self, line: str | int | None) -> int:
+        number = self[line] = status_number(line)
+        return number
+
+
+class _Operations:
+    """The operations of a batch. They are found by the rule that matched, which has no hash."""
+
+    def __init__(self) -> None:
+        self.members: list[Operation] = []
+        self._by_rule: dict[tuple[str, int], int] = {}
+        self._by_name: dict[tuple[str, str | None, str | None], int] = {}
+        self._rules: list[Any] = []  # as long as it lives, no other has its id
+
+    def places(self, methods: Sequence[str], rules: Sequence[Any]) -> list[int]:
+        """Places in `members`, which grows by those that are new."""
+        keys = list(zip(methods, map(id, rules), strict=True))
+        try:
+            return list(map(self._by_rule.__getitem__, keys))
+        except KeyError:
+            for key, rule in zip(keys, rules, strict=True):
+                if key not in self._by_rule:
+                    self._rules.append(rule)
+                    self._by_rule[key] = self._place(key[0], rule)
+            return list(map(self._by_rule.__getitem__, keys))
+
+    def _place(self, method: str, rule: Any) -> int:
+        name = (method, None, None) if rule is None else (method, rule.rule, rule.endpoint)
+        if name not in self._by_name:
+            self.members.append(_operation(*name))
+            self._by_name[name] = len(self.members) - 1
+        return self._by_name[name]
+
+
+def _operation(method: str, route: str | None, endpoint: str | None) -> Operation:
+    operation: Operation = {
+        "method": sendable(method[:MOST_METHOD]),
+        "route": sendable(route or ""),
+    }
+    if endpoint is not None:
+        operation["endpoint"] = sendable(endpoint)
+    return operation
+
+
+def nothing() -> None:
+    pass
 
 
 def encode(
@@ -144,60 +169,86 @@ def encode(
     *,
     overhead: Overhead | None = None,
     final: bool = False,
+    between: Callable[[], None] = nothing,
 ) -> bytes:
-    """One batch as gzipped JSON."""
-    members: list[tuple[str, Any]] = [
-        ("version", VERSION),
-        ("instance", instance),
-        ("batch", number),
-        ("sent_us", time.time_ns() // 1000),
-        ("ledger", ledger),
-        ("operations", rows.operations),
-    ]
+    """One batch as gzipped JSON. `between` is called now and then, to let others do something."""
+    members: dict[str, Any] = {
+        "version": VERSION,
+        "instance": instance,
+        "batch": number,
+        "sent_us": time.time_ns() // 1000,
+        "ledger": ledger,
+        "operations": rows.operations,
+    }
     if overhead:
-        members.append(("overhead", overhead))
+        members["overhead"] = overhead
     if final:
-        members.append(("final", True))
-    compressor = zlib.compressobj(_COMPRESSION_LEVEL, wbits=_GZIP)
-    head = ",".join(f"{json.dumps(name)}:{_dumps(value)}" for name, value in members)
-    parts = [compressor.compress(f'{{{head},"requests":{{'.encode())]
-    for separator, (name, column) in zip(_separators(), rows.requests().items(), strict=False):
-        give_way()
-        text = f"{separator}{json.dumps(name)}:{_dumps(column)}"
-        parts.append(compressor.compress(text.encode()))
-    parts.append(compressor.compress(b"}}"))
-    parts.append(compressor.flush())
-    return b"".join(parts)
+        members["final"] = True
+    columns = _object(rows.requests(), between)
+    text = f'{_object(members)[:-1]},"requests":{columns}}}'
+    return zlib.compress(text.encode(), _COMPRESSION_LEVEL, _GZIP)
 
 
-def _separators() -> Iterable[str]:
-    yield ""
-    yield from repeat(",")
+def _object(members: Mapping[str, Any], between: Callable[[], None] = nothing) -> str:
+    """A JSON object, made member by member."""
+    texts = []
+    for name, value in members.items():
+        texts.append(f'"{name}":{_dumps(value)}')
+        between()
+    return f"{{{','.join(texts)}}}"
 
 
 _dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def rare_columns(
-    rares: Sequence[Rare | None], begins: Sequence[int], durations: Sequence[int]
-) -> dict[str, list[Any]]:
-    """The columns of what few requests have."""
-    columns: dict[str, list[Any]] = {name: [None] * len(rares) for name in _RARE}
-    if rares.count(None) == len(rares):
-        return columns
-    for i, rare in enumerate(rares):
-        if rare is None:
-            continue
-        cpu_ns, exception, consumer, first_ns = rare
-        if cpu_ns is not None:
-            columns["cpu_us"][i] = cpu_us(cpu_ns, durations[i])
-        if exception is not None:
-            columns["exception"][i] = sendable(exception)
-        if consumer is not None:
-            columns["consumer"][i] = sendable(consumer)
-        if first_ns is not None:
-            columns["first_byte_us"][i] = (first_ns - begins[i]) // 1000
-    return columns
+def sizes(
+    sents: Sequence[int | None], methods: Sequence[str], statuses: Sequence[int]
+) -> Sequence[int | None]:
+    """Bytes of the bodies: what the app handed over, where HTTP has a place for it."""
+    if "HEAD" not in methods and WITHOUT_BODY.isdisjoint(statuses):
+        return sents
+    return [
+        0 if method == "HEAD" or status in WITHOUT_BODY else sent
+        for sent, method, status in zip(sents, methods, statuses, strict=True)
+    ]
+
+
+def sparse_columns(
+    rares: Sequence[Rare | None],
+    begins: Sequence[int],
+    starts: Sequence[int],
+    durations: Sequence[int],
+    first: int,
+) -> dict[str, dict[int, Any]]:
+    """What few requests have, by row; the first of these is row `first`."""
+    places = [place for place, rare in enumerate(rares) if rare is not None]
+    if not places:
+        return {}
+    lengths, queued, traces, outcomes, cpus, exceptions, consumers, firsts = zip(
+        *filter(None, rares), strict=True
+    )
+
+    def of(column: Sequence[int]) -> Iterable[int]:
+        return map(column.__getitem__, places)
+
+    columns: dict[str, Iterable[Any]] = {
+        "outcome": (outcome or None for outcome in outcomes),
+        "first_byte_us": map(first_byte_us, firsts, of(begins)),
+        "request_bytes": map(whole, lengths),
+        "cpu_us": map(cpu_us, cpus, of(durations)),
+        "queue_us": map(queue_us, queued, of(starts)),
+        "exception": map(text, exceptions),
+        "trace_id": map(trace_id, traces),
+        "consumer": map(text, consumers),
+    }
+    return {
+        name: {
+            first + place: value
+            for place, value in zip(places, column, strict=True)
+            if value is not None
+        }
+        for name, column in columns.items()
+    }
 
 
 def status_number(status: str | int | None) -> int:
@@ -209,24 +260,24 @@ def status_number(status: str | int | None) -> int:
     return number if 100 <= number <= 599 else 500
 
 
-def sparse(values: Sequence[Any], convert: Callable[..., Any], *others: Sequence[Any]) -> list[Any]:
-    """`convert` over values most of which are None."""
-    if values.count(None) == len(values):
-        return [None] * len(values)
-    return list(map(convert, values, *others))
-
-
-def shown_path(script: str, path: str) -> str:
+def shown_path(path: str) -> str:
     """The path as the client asked for it, bounded."""
-    return decoded_path(script, path)[:MOST_PATH]
+    return decoded_path(path)[:MOST_PATH]
 
 
-def decoded_path(script: str, path: str) -> str:
+def decoded_path(path: str) -> str:
     """SCRIPT_NAME and PATH_INFO as text: WSGI hands their bytes over as latin-1."""
-    whole_path = script + path
-    if whole_path.isascii():
-        return whole_path
-    return whole_path.encode("latin-1", "replace").decode("utf-8", "replace")
+    if path.isascii():
+        return path
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def text(value: str | None) -> str | None:
+    return None if value is None else sendable(value)
+
+
+def first_byte_us(first_ns: int | None, begin_ns: int) -> int | None:
+    return None if first_ns is None else (first_ns - begin_ns) // 1000
 
 
 def whole(header: str | int | None) -> int | None:
@@ -236,9 +287,9 @@ def whole(header: str | int | None) -> int | None:
     return int(header) if header.isdecimal() and header.isascii() and len(header) < 19 else None
 
 
-def cpu_us(cpu_ns: int, duration_us: int) -> int | None:
+def cpu_us(cpu_ns: int | None, duration_us: int) -> int | None:
     """None where the clock was not this request's: body closed by another thread."""
-    if not 0 <= cpu_ns // 1000 <= duration_us + 1000:
+    if cpu_ns is None or not 0 <= cpu_ns // 1000 <= duration_us + 1000:
         return None
     return cpu_ns // 1000
 

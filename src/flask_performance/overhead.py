@@ -27,7 +27,6 @@ _ENVIRON: Final = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
     "PATH_INFO": "/",
-    "SERVER_SOFTWARE": "flask-performance",
 }
 
 

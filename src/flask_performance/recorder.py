@@ -8,9 +8,9 @@ context still stands, so the route is read from the request that Flask matched, 
     wsgi_app ── Recording (start_response) ──▶ Buffer
                    └─ body: small and in memory, or a Stream, or a file that stays untouched
 
-Everything that every request runs through is written for few bytecodes: that is why it reads
-flatter than the rest, and why what can be computed later is left to the sender.
-`benchmarks/overhead` says where each tenth of a microsecond goes.
+Everything that every request runs through is written for few bytecodes and little memory: that is
+why it reads flatter than the rest, why all that is unusual leaves it as an `Ending`, and why what
+can be computed later is left to the sender. `benchmarks/overhead` says what each part costs.
 """
 
 from collections.abc import Iterable
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 from werkzeug.wsgi import ClosingIterator
 
-from .bodies import finish_unsaid, watched
+from .bodies import finish_unsaid, finish_whole, watched
 from .buffer import Buffer
+from .connexion3 import status_of
 from .exceptions import EXCEPTION_KEY
-from .recording import COMPLETED, Recording, clock, curious_recording
+from .recording import COMPLETED, Ending, Recording, clock, curious_recording, keep_context, rare
 from .rules import Hooks
 
 if TYPE_CHECKING:
@@ -34,28 +35,27 @@ ONE_WRITE: Final = 16384
 
 def wrap(inner: "WSGIApplication", buffer: Buffer, hooks: Hooks) -> "WSGIApplication":
     """A WSGI application that does what `inner` does and offers a record of it to `buffer`."""
+    queue, append = buffer.queue, buffer.append
 
     def wsgi_app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         begin = clock()
-        if buffer.curious:
-            recording = curious_recording(buffer, hooks)
-        else:
-            recording = Recording()
-            recording.extra = None
+        recording = curious_recording(buffer, hooks) if buffer.curious else Recording()
         recording.environ = environ
         recording.answer = start_response
-        # Read now, as whatever the app mounts inside changes them. `in` and `[]` are single
-        # instructions of the interpreter, `get` is a call.
-        script = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""
-        path = environ["PATH_INFO"] if "PATH_INFO" in environ else ""
+        try:
+            # Read now, as whatever the app mounts inside changes them. `in` and `[]` are single
+            # instructions of the interpreter, `get` is a call.
+            path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+        except KeyError:
+            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if "HTTP_UPGRADE" in environ:
-            recording.keep_context()
+            keep_context(recording)
         try:
             body = inner(environ, recording.start_response)
         except BaseException as error:
-            finish_raised(recording.settle(buffer, begin, script, path), error)
+            finish_raised(Ending(recording, buffer, begin, path), error)
             raise
-        if type(body) is ClosingIterator and "SERVER_SOFTWARE" in environ:
+        if type(body) is ClosingIterator:
             try:
                 # A small body that is complete in memory, by far the most frequent, is as good as
                 # sent: the server gets it as it is, and there is nothing to watch. What is asked
@@ -64,55 +64,44 @@ def wrap(inner: "WSGIApplication", buffer: Buffer, hooks: Hooks) -> "WSGIApplica
                 [part] = parts if type(parts) is list else ()  # type: ignore[misc]
                 rule = recording.rule
                 status = recording.status
+                method = environ["REQUEST_METHOD"]
             except (AttributeError, LookupError, TypeError, ValueError):
                 pass
             else:
-                if (
-                    type(part) is bytes
-                    and len(part) < ONE_WRITE
-                    and not (buffer.raised and EXCEPTION_KEY in environ)
-                ):
-                    extra = recording.extra
-                    if len(buffer.queue) < buffer.limit:
-                        append = buffer.append  # called as a method it would cost twice as much
-                        append(
-                            (
-                                begin,
-                                clock(),
-                                status,
-                                COMPLETED,
-                                None if rule is None else rule.rule,
-                                None if rule is None else rule.endpoint,
-                                len(part),
-                                environ["REQUEST_METHOD"],
-                                script,
-                                path,
-                                environ["CONTENT_LENGTH"] if "CONTENT_LENGTH" in environ else None,
-                                environ["HTTP_X_REQUEST_START"]
-                                if "HTTP_X_REQUEST_START" in environ
-                                else environ["HTTP_X_QUEUE_START"]
-                                if "HTTP_X_QUEUE_START" in environ
-                                else None,
-                                environ["HTTP_TRACEPARENT"]
-                                if "HTTP_TRACEPARENT" in environ
-                                else None,
-                                None if extra is None else extra.seal(),
-                            )
-                        )
+                if type(part) is bytes and len(part) < ONE_WRITE:
+                    if type(recording) is not Recording or (
+                        buffer.raised and EXCEPTION_KEY in environ
+                    ):
+                        finish_whole(Ending(recording, buffer, begin, path), len(part))
+                        return body
+                    if (
+                        "CONTENT_LENGTH" in environ
+                        or "HTTP_X_REQUEST_START" in environ
+                        or "HTTP_X_QUEUE_START" in environ
+                        or "HTTP_TRACEPARENT" in environ
+                    ):
+                        more = rare(environ, COMPLETED)
+                    else:
+                        more = None
+                    if len(queue) < buffer.limit:
+                        append((begin, clock(), status, rule, len(part), method, path, more))
                     else:
                         buffer.refuse()
                     if buffer.idle:
                         buffer.wake()
                     return body
-        return watched(body, recording.settle(buffer, begin, script, path))
+        return watched(body, Ending(recording, buffer, begin, path))
 
     return wsgi_app
 
 
-def finish_raised(recording: Recording, error: BaseException) -> None:
+def finish_raised(ending: Ending, error: BaseException) -> None:
     """The app raised instead of answering; the server answers 500 in its place."""
-    recording.status = None
-    recording.fail(error)
-    if isinstance(error, StopIteration) or "HTTP_UPGRADE" in recording.environ:
-        recording.outcome = COMPLETED  # how a WebSocket tells gunicorn that it is done
-    finish_unsaid(recording)
+    recording = ending.recording
+    ending.fail(error)
+    recording.status = status_of(error, recording.environ)
+    if recording.status is not None:
+        ending.complete()  # Connexion's answer, not a fault
+    elif isinstance(error, StopIteration) or "HTTP_UPGRADE" in recording.environ:
+        ending.outcome = COMPLETED  # how a WebSocket tells gunicorn that it is done
+    finish_unsaid(ending)

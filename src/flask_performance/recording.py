@@ -1,14 +1,14 @@
 """One request under way, from entry to its record in the buffer.
 
-`recorder.py` makes a recording for every request; the slots that its common way does not need are
-filled by `settle` only where a request leaves it.
+`recorder.py` makes a `Recording` for every request, and an `Ending` for those that leave its common
+way: with a body to watch, an exception, or something to be measured.
 """
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
-from .buffer import Buffer, Rare
+from .buffer import Buffer, Rare, Record
 from .exceptions import EXCEPTION_KEY, exception_name, rule_in
 from .rules import Hooks
 from .threads import shares_threads
@@ -28,61 +28,21 @@ clock = time.perf_counter_ns
 cpu_clock = time.thread_time_ns
 
 
-class Extra:
-    """What few requests have: measured processor time, an exception, a consumer, a stream."""
-
-    __slots__ = ("consumer", "cpu_began_ns", "exception", "first_ns", "rule")
-
-    def __init__(self) -> None:
-        self.cpu_began_ns: int | None = None
-        self.exception: str | None = None
-        self.consumer: str | None = None
-        self.first_ns: int | None = None
-        self.rule: Any = None
-
-    def seal(self) -> Rare:
-        began = self.cpu_began_ns
-        cpu_ns = None if began is None or shares_threads() else cpu_clock() - began
-        return (cpu_ns, self.exception, self.consumer, self.first_ns)
-
-
 class Recording:
-    """One request under way. To the app it is the start_response.
+    """What the app says about a request. To the app it is the start_response.
 
-    Most slots stay empty until they are needed; `settle` fills them where a request leaves the
-    common way.
+    Every request makes one, so it has no slot that not every request needs.
     """
 
-    __slots__ = (
-        "answer",
-        "begin",
-        "buffer",
-        "environ",
-        "extra",
-        "headers",
-        "outcome",
-        "path",
-        "rule",
-        "script",
-        "sent",
-        "status",
-    )
+    __slots__ = ("answer", "environ", "headers", "rule", "status")
 
     environ: "WSGIEnvironment"
     answer: "StartResponse"
-    #: None once the record has been offered.
-    buffer: Buffer | None
-    begin: int
-    script: str
-    path: str
+    # Empty until the app has called start_response:
     status: str | int | None
     headers: list[tuple[str, str]]
     #: The werkzeug Rule that matched.
     rule: Any
-    outcome: int
-    sent: int | None
-    #: What few requests have.
-    extra: Extra | None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -98,104 +58,149 @@ class Recording:
             return answer(status, headers)
         return answer(status, headers, exc_info)
 
+    def measured(self) -> tuple[int | None, str | None]:
+        """Processor time (ns) and consumer, where they were asked for."""
+        return None, None
+
+
+class CuriousRecording(Recording):
+    """A recording that asks more than usual: who called, or how much processor time it took."""
+
+    __slots__ = ("_consumer", "_cpu_began_ns", "_hooks")
+
+    def __init__(self, hooks: Hooks, cpu_began_ns: int | None) -> None:
+        self._hooks = hooks
+        self._consumer: str | None = None
+        self._cpu_began_ns = cpu_began_ns
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        self._consumer = self._hooks.name_consumer()
+        return super().start_response(status, headers, exc_info)
+
+    def measured(self) -> tuple[int | None, str | None]:
+        began = self._cpu_began_ns
+        cpu_ns = None if began is None or shares_threads() else cpu_clock() - began
+        return cpu_ns, self._consumer
+
+
+def curious_recording(buffer: Buffer, hooks: Hooks) -> Recording:
+    """A recording that asks more, as far as there is more to ask."""
+    if buffer.cpu_left > 0:
+        buffer.cpu_left -= 1
+        return CuriousRecording(hooks, cpu_clock())
+    if hooks.consumer is not None:
+        return CuriousRecording(hooks, None)
+    buffer.curious = False
+    return Recording()
+
+
+class Ending:
+    """A request that has left the common way, until its record is offered."""
+
+    __slots__ = (
+        "_begin",
+        "_buffer",
+        "_exception",
+        "_path",
+        "first_ns",
+        "outcome",
+        "recording",
+        "sent",
+    )
+
+    def __init__(self, recording: Recording, buffer: Buffer, begin: int, path: str) -> None:
+        self.recording = recording
+        #: None once the record has been offered.
+        self._buffer: Buffer | None = buffer
+        self._begin = begin
+        self._path = path
+        self._exception: str | None = None
+        self.outcome = DISCONNECTED  # until the end of the body is reached
+        self.sent: int | None = None
+        self.first_ns: int | None = None
+        if not hasattr(recording, "status"):  # the app has said nothing yet
+            recording.status = None
+            recording.headers = []
+        if not hasattr(recording, "rule"):
+            recording.rule = None
+
+    def fail(self, error: BaseException) -> None:
+        """The app raised."""
+        self.outcome = FAILED
+        self._exception = exception_name(error)
+        if self.recording.rule is None:
+            self.recording.rule = rule_in(error.__traceback__)
+
+    def complete(self) -> None:
+        """All is well after all."""
+        self.outcome = COMPLETED
+        self._exception = None
+        self.recording.environ.pop(EXCEPTION_KEY, None)
+
     def finish(self) -> None:
-        """Offer the record of a settled recording: at the end of the body, once or more often."""
-        buffer, self.buffer = self.buffer, None
+        """Offer the record: at the end of the body, once or more often."""
+        buffer, self._buffer = self._buffer, None
         if buffer is None:
             return
-        get = self.environ.get
-        exception = get(EXCEPTION_KEY)
-        if exception is not None:
-            self.more().exception = exception
-        rule, extra = self.rule, self.extra
         if len(buffer) < buffer.limit:
-            buffer.append(
-                (
-                    self.begin,
-                    clock(),
-                    self.status,
-                    self.outcome,
-                    None if rule is None else rule.rule,
-                    None if rule is None else rule.endpoint,
-                    self.sent,
-                    get("REQUEST_METHOD", ""),
-                    self.script,
-                    self.path,
-                    get("CONTENT_LENGTH"),
-                    get("HTTP_X_REQUEST_START") or get("HTTP_X_QUEUE_START"),
-                    get("HTTP_TRACEPARENT"),
-                    None if extra is None else extra.seal(),
-                )
-            )
+            buffer.append(self._record())
         else:
             buffer.refuse()
         if buffer.idle:
             buffer.wake()
 
-    # -- what few requests need ------------------------------------------------------------------
-
-    def settle(self, buffer: Buffer, begin: int, script: str, path: str) -> Self:
-        """Leave the common way: no slot is empty from here on."""
-        self.buffer = buffer
-        self.begin = begin
-        self.script = script
-        self.path = path
-        self.outcome = DISCONNECTED  # until the end of the body is reached
-        self.sent = None
-        if not hasattr(self, "status"):
-            self.status = None
-            self.rule = None if self.extra is None else self.extra.rule
-            self.headers = []
-        return self
-
-    def more(self) -> Extra:
-        if self.extra is None:
-            self.extra = Extra()
-        return self.extra
-
-    def fail(self, error: BaseException) -> None:
-        """The app raised."""
-        self.outcome = FAILED
-        self.more().exception = exception_name(error)
-        if self.rule is None:
-            self.rule = rule_in(error.__traceback__)
-
-    def keep_context(self) -> None:
-        """Learn the route of a request that may take the socket over and say nothing more."""
-        before = self.environ.get(_CONTEXT_KEY)
-
-        def keep(context: Any) -> None:
-            rule = getattr(getattr(context, "request", None), "url_rule", None)
-            if rule is not None:
-                self.more().rule = rule
-            if before is not None:
-                before(context)
-
-        self.environ[_CONTEXT_KEY] = keep
+    def _record(self) -> Record:
+        recording = self.recording
+        environ = recording.environ
+        cpu_ns, consumer = recording.measured()
+        exception = environ.get(EXCEPTION_KEY, self._exception)
+        return (
+            self._begin,
+            clock(),
+            recording.status,
+            recording.rule,
+            self.sent,
+            environ.get("REQUEST_METHOD", ""),
+            self._path,
+            rare(environ, self.outcome, cpu_ns, exception, consumer, self.first_ns),
+        )
 
 
-class NamedRecording(Recording):
-    """A recording whose app names the consumer of each request."""
+def rare(
+    environ: "WSGIEnvironment",
+    outcome: int,
+    cpu_ns: int | None = None,
+    exception: str | None = None,
+    consumer: str | None = None,
+    first_ns: int | None = None,
+) -> Rare | None:
+    """What few requests have; None where this one has nothing of it."""
+    get = environ.get
+    found = (
+        get("CONTENT_LENGTH"),
+        get("HTTP_X_REQUEST_START") or get("HTTP_X_QUEUE_START"),
+        get("HTTP_TRACEPARENT"),
+        outcome,
+        cpu_ns,
+        exception,
+        consumer,
+        first_ns,
+    )
+    return found if any(found) else None
 
-    __slots__ = ("hooks",)
 
-    def __init__(self, hooks: Hooks) -> None:
-        self.hooks = hooks
+def keep_context(recording: Recording) -> None:
+    """Learn the route of a request that may take the socket over and say nothing more."""
+    environ = recording.environ
+    before = environ.get(_CONTEXT_KEY)
 
-    def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], object]:
-        self.more().consumer = self.hooks.name_consumer()
-        return super().start_response(status, headers, exc_info)
+    def keep(context: Any) -> None:
+        rule = getattr(getattr(context, "request", None), "url_rule", None)
+        if rule is not None:
+            recording.rule = rule
+        if before is not None:
+            before(context)
 
-
-def curious_recording(buffer: Buffer, hooks: Hooks) -> Recording:
-    """A recording that asks more than usual: who called, or how much processor time it took."""
-    recording = Recording() if hooks.consumer is None else NamedRecording(hooks)
-    recording.extra = None
-    if buffer.cpu_left > 0:
-        buffer.cpu_left -= 1
-        recording.more().cpu_began_ns = cpu_clock()
-    elif hooks.consumer is None:
-        buffer.curious = False
-    return recording
+    environ[_CONTEXT_KEY] = keep

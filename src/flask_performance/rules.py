@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .buffer import Record
 from .encoder import MOST_CONSUMER, NOTHING_RARE, decoded_path, status_number
@@ -89,7 +90,7 @@ class Rules:
         return records
 
     def _without_ignored(self, records: list[Record], ignored: re.Pattern[str]) -> list[Record]:
-        kept = [r for r in records if not ignored.fullmatch(f"{r[7]} {decoded_path(r[8], r[9])}")]
+        kept = [r for r in records if not ignored.fullmatch(f"{r[5]} {decoded_path(r[6])}")]
         self._ledger.drop("ignored", len(records) - len(kept))
         return kept
 
@@ -131,14 +132,21 @@ def ignore_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
+class EditedRule(NamedTuple):
+    """Stands for the werkzeug Rule that matched where a hook has changed what it says."""
+
+    rule: str | None
+    endpoint: str | None
+
+
 def draft_of(record: Record) -> Draft:
-    begin, end, status, outcome, route, endpoint, _, method, script, path, *_, rare = record
-    _, exception, consumer, _ = rare or NOTHING_RARE
+    begin, end, status, rule, _, method, path, rare = record
+    *_, outcome, _, exception, consumer, _ = rare or NOTHING_RARE
     return Draft(
         method=method,
-        path=decoded_path(script, path),
-        route=route,
-        endpoint=endpoint,
+        path=decoded_path(path),
+        route=None if rule is None else rule.rule,
+        endpoint=None if rule is None else rule.endpoint,
         exception=exception,
         consumer=consumer,
         status=status_number(status),
@@ -149,19 +157,22 @@ def draft_of(record: Record) -> Draft:
 
 def edited_record(record: Record, draft: Draft) -> Record:
     """The record with what the hook left in the draft. Raises TypeError for what is no text."""
-    cpu_ns, _, _, first_ns = record[13] or NOTHING_RARE
+    begin, end, status, _, sent, _, _, rare = record
+    length, queued, trace, outcome, cpu_ns, _, _, first_ns = rare or NOTHING_RARE
+    route = None if draft.route is None else text_of(draft, "route")
+    endpoint = None if draft.endpoint is None else text_of(draft, "endpoint")
     path = text_of(draft, "path").encode("utf-8").decode("latin-1")  # as WSGI has it
     consumer = None if draft.consumer is None else shown(draft.consumer, MOST_CONSUMER)
+    exception = exception_of(draft)
     return (
-        *record[:4],
-        None if draft.route is None else text_of(draft, "route"),
-        None if draft.endpoint is None else text_of(draft, "endpoint"),
-        record[6],
+        begin,
+        end,
+        status,
+        EditedRule(route, endpoint),
+        sent,
         text_of(draft, "method"),
-        "",
         path,
-        *record[10:13],
-        (cpu_ns, exception_of(draft), consumer, first_ns),
+        (length, queued, trace, outcome, cpu_ns, exception, consumer, first_ns),
     )
 
 

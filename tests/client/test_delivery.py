@@ -12,6 +12,7 @@ from flask import Flask
 
 from flask_performance import PerformanceCollector
 from flask_performance import delivery as delivery_module
+from flask_performance import sender as sender_module
 from flask_performance.rules import Draft
 from flask_performance.testing import rows
 from flask_performance.wire import Ledger
@@ -325,12 +326,17 @@ def test_the_log_has_one_line_a_change(
     assert f"{host} takes batches again." in caplog.messages[1]
 
 
-def test_a_thousand_rows_a_batch(collector: Collector, shop: Shop) -> None:
+def test_a_batch_is_bounded(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_module, "MOST_ROWS", 100)
+    monkeypatch.setattr(sender_module, "SLICE", 10)
+    shop = Shop(collector)
     collector.reply = scripted((500, {}, b""), (500, {}, b""))
-    shop.visit(2500)
-    collector.wait_for(lambda: len(collector.requests) == 2500)
-    assert max(len(batch["requests"]["start_us"]) for batch in collector.accepted.values()) <= 1100
+    shop.visit(550)
+    collector.wait_for(lambda: len(collector.requests) == 550)
+    sizes = [len(batch["requests"]["start_us"]) for batch in collector.accepted.values()]
+    assert max(sizes) <= 109
     assert paths(collector) == expected(shop)
+    shop.pc.stop(shop.app)
 
 
 def test_a_body_is_a_plain_gzip_file_of_json(collector: Collector, shop: Shop) -> None:

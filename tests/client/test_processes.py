@@ -44,7 +44,8 @@ def run(
     """
     prelude = prelude.replace("BEFORE", before)
     code = textwrap.dedent(prelude) + textwrap.dedent(script)
-    ours = {"METRIC_DSN": collector.dsn, "PYTHONPATH": str(ROOT / "src")}
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT / "src"))))
+    ours = {"METRIC_DSN": collector.dsn, "PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env={**os.environ, **ours, **environ},
@@ -217,7 +218,8 @@ def test_a_body_that_only_the_end_of_the_interpreter_drops_hangs_nobody(
         f"""
         from werkzeug.test import EnvironBuilder
         {visits}
-        body = app(EnvironBuilder("/kept").get_environ(), lambda *_: None)
+        large = "/" + 20_000 * "k"  # a small body would be recorded at once
+        body = app(EnvironBuilder(large).get_environ(), lambda *_: None)
         """,
         collector,
     )
