@@ -344,3 +344,64 @@ def test_who_may_not_see_it_is_told(board: Board) -> None:
 
     run(test())
     assert asked == [("/projects/1", "range=15m", "session=ada")]
+
+
+def test_who_may_not_see_a_page_any_more_hears_nothing_more(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {"ada", "bob"}
+
+    def views(path: str, query: str, cookie: str) -> LiveView | None:
+        return View(board) if path.rpartition("/")[2] in members else None
+
+    async def test() -> None:
+        monkeypatch.setattr(module, "CHECK", 0.05)
+        async with room(board, views) as here:
+            ada, bob = here.watch("/projects/ada/live"), here.watch("/projects/bob/live")
+            await until(lambda: bool(ada.events and bob.events), "the first state")
+            members.remove("bob")
+            await asyncio.wait_for(bob.task, 5)
+            board.show(summary="after bob")
+            await until(lambda: ("summary", "after bob") in ada.events, "the news for ada")
+            assert ("summary", "after bob") not in bob.events
+
+    run(test())
+
+
+def test_a_view_that_became_another_one_is_opened_anew(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["Shop"]
+
+    async def test() -> None:
+        monkeypatch.setattr(module, "CHECK", 0.05)
+        async with room(board, lambda *_: View(board, names[-1])) as here:
+            ada = here.watch()
+            await until(lambda: bool(ada.events), "the first state")
+            names.append("Book shop")
+            await asyncio.wait_for(ada.task, 5)
+
+    run(test())
+
+
+def test_a_page_stays_open_while_the_accounts_cannot_be_read(
+    board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def views(path: str, query: str, cookie: str) -> LiveView | None:
+        asked.append(path)
+        if len(asked) > 1:
+            raise OSError("the disk is away")
+        return View(board)
+
+    async def test() -> None:
+        monkeypatch.setattr(module, "CHECK", 0.05)
+        async with room(board, views) as here:
+            ada = here.watch()
+            await until(lambda: len(asked) > 2, "two checks that fail")
+            board.show(summary="still here")
+            await until(lambda: ("summary", "still here") in ada.events, "the news")
+
+    run(test())
+    assert "may go on" in caplog.text

@@ -9,9 +9,11 @@ The format is that of the HTML standard, section 9.2 ("Server-sent events").
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from functools import partial
 from typing import Final, Protocol
 
 from starlette.requests import Request
@@ -27,8 +29,13 @@ IDLE: Final = 5.0
 DUTY: Final = 0.25
 #: A comment line keeps proxies from closing a quiet connection (seconds).
 KEEP_ALIVE: Final = 15.0
-#: A connection ends after this time; the browser comes back at once and is checked again (seconds).
+#: A connection ends after this time; the browser comes back at once (seconds).
 LIFE: Final = 300.0
+#: Who watches is asked for anew this often (seconds): whoever was removed from the team, or logged
+#: out, hears nothing from then on …
+CHECK: Final = 2.0
+#: … but not so often that asking takes more than this share of the time.
+CHECK_DUTY: Final = 0.05
 
 
 class LiveView(Protocol):
@@ -72,6 +79,34 @@ class _Channel:
             self.changed = asyncio.Event()
 
 
+class _Permit:
+    """What allows a connection to go on: whoever opened it may see the same view still.
+
+    When the view has become another one (a renamed project, a revoked key) the connection ends as
+    well: the browser comes back at once and gets the new one.
+    """
+
+    def __init__(self, key: Hashable, ask: Callable[[], Awaitable[LiveView | None]]) -> None:
+        self._key = key
+        self._ask = ask
+        self.until = time.monotonic() + CHECK
+
+    async def holds(self) -> bool:
+        """Asks only when it is time; while the accounts cannot be read, the last answer holds."""
+        began = time.monotonic()
+        if began < self.until:
+            return True
+        try:
+            view = await self._ask()
+        except Exception:
+            log.warning("It is not known whether a live page may go on", exc_info=True)
+            return True
+        finally:
+            took = time.monotonic() - began
+            self.until = time.monotonic() + max(CHECK, took / CHECK_DUTY)
+        return view is not None and view.key == self._key
+
+
 class LiveHub:
     """The ASGI endpoint of all `…/live` addresses."""
 
@@ -89,8 +124,9 @@ class LiveHub:
             return PlainTextResponse(
                 "You are not logged in, or this project is not one of yours.", 403
             )
+        asking = partial(asyncio.to_thread, self._open_view, path, request.url.query, cookie)
         return StreamingResponse(
-            self._watch(view),
+            self._watch(view, _Permit(view.key, asking)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -101,21 +137,27 @@ class LiveHub:
         for channel in self._channels.values():
             channel.changed.set()
 
-    async def _watch(self, view: LiveView) -> AsyncIterator[str]:
+    async def _watch(self, view: LiveView, permit: "_Permit") -> AsyncIterator[str]:
         channel = self._join(view)
         sent: dict[str, str] = {}
         version = 0
         ends = time.monotonic() + LIFE
+        quiet = time.monotonic() + KEEP_ALIVE
         try:
             yield "retry: 1000\n\n"
             while not self._closing.is_set() and time.monotonic() < ends:
+                if not await permit.holds():
+                    return
+                if time.monotonic() >= quiet:
+                    quiet = time.monotonic() + KEEP_ALIVE
+                    yield ": still here\n\n"
                 changed = channel.changed
                 if channel.version == version:
-                    try:
-                        await asyncio.wait_for(changed.wait(), KEEP_ALIVE)
-                    except TimeoutError:
-                        yield ": still here\n\n"
+                    wake = min(quiet, permit.until) - time.monotonic()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), max(0.0, wake))
                     continue
+                quiet = time.monotonic() + KEEP_ALIVE
                 version, events = channel.version, channel.events
                 for name, data in events.items():
                     if sent.get(name) != data:
