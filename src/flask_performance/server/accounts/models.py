@@ -45,8 +45,12 @@ class User(Base, UserMixin):
     #: What Flask-Security keeps for two-factor log-in, recovery codes and passkeys.
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    #: The last time step whose code was used: a code works once (RFC 6238, section 5.2).
+    totp_counter: Mapped[int | None] = mapped_column(BigInteger)
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
     fs_webauthn_user_handle: Mapped[str | None] = mapped_column(String(64), unique=True)  # type: ignore[assignment]
+    #: SHA-256 of issuer and subject: who this is to the company's single sign-on.
+    sso_identity: Mapped[str | None] = mapped_column(String(64), unique=True)
 
     webauthn: Mapped[list["WebAuthn"]] = relationship(  # type: ignore[assignment]
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True

@@ -31,14 +31,17 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(), nullable=True),
         sa.Column("tf_primary_method", sa.String(length=64), nullable=True),
         sa.Column("tf_totp_secret", sa.String(length=255), nullable=True),
+        sa.Column("totp_counter", sa.BigInteger(), nullable=True),
         sa.Column("mf_recovery_codes", AsaList(), nullable=True),
         sa.Column("fs_webauthn_user_handle", sa.String(length=64), nullable=True),
+        sa.Column("sso_identity", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
         sa.UniqueConstraint("fs_uniquifier", name=op.f("uq_users_fs_uniquifier")),
         sa.UniqueConstraint(
             "fs_webauthn_user_handle", name=op.f("uq_users_fs_webauthn_user_handle")
         ),
+        sa.UniqueConstraint("sso_identity", name=op.f("uq_users_sso_identity")),
     )
     op.create_table(
         "audit",
