@@ -162,8 +162,12 @@ class HttpTransport(Transport):
         left = self._countdown()
         connection = self._dialled(left())
         connection.response_class = _patient_response(left)  # what a proxy says to CONNECT
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            connection.close()  # a proxy may have been reached, and not have answered
+            raise
         self._connection = connection
         return connection
 
