@@ -33,9 +33,9 @@ KEEP_ALIVE: Final = 15.0
 LIFE: Final = 300.0
 #: Who watches is asked for anew this often (seconds): whoever was removed from the team, or logged
 #: out, hears nothing from then on …
-CHECK: Final = 2.0
+CHECK: Final = 3.0
 #: … but not so often that asking takes more than this share of the time.
-CHECK_DUTY: Final = 0.05
+CHECK_DUTY: Final = 0.01
 
 
 class LiveView(Protocol):
