@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_performance.server.settings import Settings, SettingsError
+from flask_performance.server.settings import MailServer, Settings, SettingsError, SignUp
 
 
 def test_an_argument_wins_over_the_environment_over_the_default(
@@ -42,8 +42,96 @@ def test_an_address_without_a_scheme_is_refused(said: str) -> None:
         Settings.read("x", {"FLASK_PERFORMANCE_URL": said})
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ("open", "open"),
+        ("invite", "invite"),
+        ("closed", "closed"),
+        ("", "invite"),
+        ("OPEN", "open"),
+    ],
+)
+def test_who_may_sign_up(said: str, mode: str) -> None:
+    assert Settings.read("x", {"FLASK_PERFORMANCE_SIGNUP": said}).signup is SignUp(mode)
+    assert Settings.read("x", {}).signup is SignUp.INVITE
+
+
+@pytest.mark.parametrize("said", ["yes", "everybody", "1"])
+def test_an_unknown_mode_of_sign_up_is_refused(said: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{said}', but must be one of open, invite, closed"):
+        Settings.read("x", {"FLASK_PERFORMANCE_SIGNUP": said})
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example.com", MailServer("mail.example.com", 587, "m@example.com")),
+        ("smtp://127.0.0.1:25", MailServer("127.0.0.1", 25, "m@example.com")),
+        (
+            "smtps://ada%40example.com:p%2Fw%3A1@mail.example.com",
+            MailServer("mail.example.com", 465, "m@example.com", True, "ada@example.com", "p/w:1"),
+        ),
+    ],
+)
+def test_the_mail_server(url: str, server: MailServer) -> None:
+    environ = {
+        "FLASK_PERFORMANCE_SMTP_URL": url,
+        "FLASK_PERFORMANCE_MAIL_FROM": "m@example.com",
+    }
+    assert Settings.read("x", environ).mail_server == server
+
+
+def test_without_a_mail_server_there_is_none() -> None:
+    assert Settings.read("x", {}).mail_server is None
+    assert Settings.read("x", {"FLASK_PERFORMANCE_SMTP_URL": ""}).mail_server is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com",
+        "http://hunter2@mail",
+        "smtp://",
+        "smtp://u:hunter2@h:port",
+        "smtp:hunter2",
+    ],
+)
+def test_a_wrong_mail_server_is_refused_without_its_password(url: str) -> None:
+    environ = {"FLASK_PERFORMANCE_SMTP_URL": url, "FLASK_PERFORMANCE_MAIL_FROM": "m@example.com"}
+    with pytest.raises(SettingsError, match="SMTP_URL must be like smtp://") as caught:
+        Settings.read("x", environ)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sender", ["", "nobody"])
+def test_a_mail_needs_a_sender(sender: str) -> None:
+    environ = {"FLASK_PERFORMANCE_SMTP_URL": "smtp://h", "FLASK_PERFORMANCE_MAIL_FROM": sender}
+    with pytest.raises(SettingsError, match="MAIL_FROM must name the sender"):
+        Settings.read("x", environ)
+
+
+def test_settings_do_not_show_the_password() -> None:
+    settings = Settings(
+        data=Path("/data"), smtp_url="smtp://ada:hunter2@h", mail_from="m@example.com"
+    )
+    assert "hunter2" not in repr(settings) + repr(settings.mail_server)
+
+
+def test_how_many_proxies() -> None:
+    assert Settings.read("x", {}).proxies == 0
+    assert Settings.read("x", {"FLASK_PERFORMANCE_PROXIES": "2"}).proxies == 2
+
+
+@pytest.mark.parametrize("said", ["-1", "one", "1.5", "127.0.0.1"])
+def test_proxies_are_a_number(said: str) -> None:
+    with pytest.raises(SettingsError, match=f"PROXIES is '{said}', but must be how many"):
+        Settings.read("x", {"FLASK_PERFORMANCE_PROXIES": said})
+
+
 def test_everything_is_inside_the_data_folder() -> None:
     settings = Settings(data=Path("/data"))
     names = [name for name, part in vars(Settings).items() if isinstance(part, property)]
-    assert len(names) >= 6
-    assert {getattr(settings, name).parent for name in names} == {settings.data}
+    paths = [part for name in names if isinstance(part := getattr(settings, name), Path)]
+    assert len(paths) >= 6
+    assert {path.parent for path in paths} == {settings.data}

@@ -1,16 +1,41 @@
 """Environment to frozen settings: every FLASK_PERFORMANCE_* variable, default and meaning."""
 
+import enum
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+from urllib.parse import SplitResult, unquote, urlsplit
 
 PREFIX = "FLASK_PERFORMANCE_"
+#: Ports of mail servers by the scheme of their URL.
+SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
 class SettingsError(Exception):
     """A setting that cannot be right. The message is one sentence for the operator."""
+
+
+class SignUp(enum.StrEnum):
+    """Who may make an account. The first one of a server is another matter."""
+
+    OPEN = "open"  # anybody
+    INVITE = "invite"  # whoever holds an invitation to a team
+    CLOSED = "closed"  # nobody; `flask-performance user create` makes accounts
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mail goes out, and under which address."""
+
+    host: str
+    port: int
+    sender: str
+    #: TLS from the first byte (smtps); otherwise STARTTLS as soon as there is a password to hide.
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -22,6 +47,21 @@ class Settings:
     #: The address people and apps reach this server at, without a slash at the end
     #: (FLASK_PERFORMANCE_URL). None: what the browser's request says.
     url: str | None = None
+    #: Who may make an account (FLASK_PERFORMANCE_SIGNUP).
+    signup: SignUp = SignUp.INVITE
+    #: smtp://user:password@host:587 or smtps://… (FLASK_PERFORMANCE_SMTP_URL). None: links that
+    #: mails would carry are in the log.
+    smtp_url: str | None = field(default=None, repr=False)
+    #: The sender of mails (FLASK_PERFORMANCE_MAIL_FROM).
+    mail_from: str | None = None
+    #: Reverse proxies in front of this server, whose X-Forwarded-For and -Proto are believed
+    #: (FLASK_PERFORMANCE_PROXIES).
+    proxies: int = 0
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """None: this server sends no mail. Raises SettingsError."""
+        return _mail_server(self.smtp_url, self.mail_from)
 
     @property
     def accounts_database(self) -> Path:
@@ -52,10 +92,76 @@ class Settings:
     def read(cls, data: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Self:
         """An argument wins over the environment, the environment over the default."""
         folder = Path(data or environ.get(PREFIX + "DATA") or "flask-performance-data")
-        url = environ.get(PREFIX + "URL") or None
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise SettingsError(
-                f"{PREFIX}URL is {url!r}, but must start with http:// or https://, "
-                "for example https://metrics.example.com"
-            )
-        return cls(data=folder.expanduser().absolute(), url=url.rstrip("/") if url else None)
+        settings = cls(
+            data=folder.expanduser().absolute(),
+            url=_url(environ.get(PREFIX + "URL")),
+            signup=_signup(environ.get(PREFIX + "SIGNUP")),
+            smtp_url=environ.get(PREFIX + "SMTP_URL") or None,
+            mail_from=environ.get(PREFIX + "MAIL_FROM") or None,
+            proxies=_proxies(environ.get(PREFIX + "PROXIES")),
+        )
+        _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail
+        return settings
+
+
+def _url(said: str | None) -> str | None:
+    if said and not said.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"{PREFIX}URL is {said!r}, but must start with http:// or https://, "
+            "for example https://metrics.example.com"
+        )
+    return said.rstrip("/") if said else None
+
+
+def _signup(said: str | None) -> SignUp:
+    try:
+        return SignUp(said.strip().lower()) if said else SignUp.INVITE
+    except ValueError as error:
+        raise SettingsError(
+            f"{PREFIX}SIGNUP is {said!r}, but must be one of {', '.join(SignUp)}."
+        ) from error
+
+
+def _proxies(said: str | None) -> int:
+    if said and not (said.isascii() and said.isdigit()):
+        raise SettingsError(
+            f"{PREFIX}PROXIES is {said!r}, but must be how many reverse proxies stand in front of "
+            "this server: 0, 1, 2, …"
+        )
+    return int(said or 0)
+
+
+def _mail_server(url: str | None, sender: str | None) -> MailServer | None:
+    """Never shows the URL, which holds a password."""
+    if url is None:
+        return None
+    parts, port = _smtp(url)
+    if not sender or "@" not in sender:
+        raise SettingsError(
+            f"{PREFIX}MAIL_FROM must name the sender of mails when {PREFIX}SMTP_URL is set, "
+            "for example metrics@example.com"
+        )
+    return MailServer(
+        host=parts.hostname or "",
+        port=port,
+        sender=sender,
+        tls=parts.scheme == "smtps",
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def _smtp(url: str) -> tuple[SplitResult, int]:
+    """The parts of the URL, and its port."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in SMTP_PORTS or not parts.hostname:
+        raise SettingsError(
+            f"{PREFIX}SMTP_URL must be like smtp://user:password@mail.example.com:587, or begin "
+            "with smtps:// for TLS from the first byte; write special characters of the password "
+            "as %40 and so on."
+        )
+    return parts, port or SMTP_PORTS[parts.scheme]
