@@ -1,5 +1,6 @@
 """Every kind of request is recorded once, with the right route, status, duration and outcome."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -9,7 +10,7 @@ from typing import Any
 import flask
 import pytest
 from flask import Blueprint, Flask, Response, abort, g, send_file, stream_with_context
-from flask.views import MethodView
+from flask.views import MethodView, View
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -326,6 +327,47 @@ def test_handled_exceptions_count_with_the_status_they_got(install: Install) -> 
     installed = install(app)
     assert installed.app.test_client().get("/boom").status_code == 418
     assert installed.only().status == 418
+
+
+def test_async_views_and_callbacks(install: Install) -> None:
+    app = shop()
+
+    @app.before_request
+    async def before() -> None:
+        await asyncio.sleep(0)
+
+    @app.get("/async/<name>")
+    async def asynchronous(name: str) -> str:
+        await asyncio.sleep(0.02)
+        return name
+
+    @app.get("/async-boom")
+    async def asynchronous_boom() -> str:
+        await asyncio.sleep(0)
+        raise TickError
+
+    class Slow(View):
+        async def dispatch_request(self) -> Response:
+            async def late() -> str:
+                return "late"
+
+            return Response([await late()], status=202)
+
+    app.add_url_rule("/async-class", view_func=Slow.as_view("slow"))
+    installed = install(app)
+    client = app.test_client()
+    for path in ("/async/ada", "/async-boom", "/async-class"):
+        client.get(path)
+    ada, boom, slow = installed.requests
+    assert (ada.route, ada.endpoint, ada.status) == ("/async/<name>", "asynchronous", 200)
+    assert (ada.outcome, ada.response_bytes) == ("completed", 3)
+    assert ada.duration_us >= 20_000
+    assert (boom.route, boom.status, boom.exception) == (
+        "/async-boom",
+        500,
+        f"{__name__}.TickError",
+    )
+    assert (slow.route, slow.status, slow.response_bytes) == ("/async-class", 202, 4)
 
 
 class FileWrapper:
