@@ -1,14 +1,13 @@
 """Who sees what, and what is kept of a secret."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from flask_performance.server.accounts import names, projects, teams, tokens, users
-from flask_performance.server.accounts.models import Member, Role, Token, User, db, now
+from flask_performance.server.accounts.models import Member, Role, Token, User, db
 
 from .support import PASSWORD
 
@@ -121,35 +120,6 @@ def test_names_are_unique_in_their_team_alone(ada: User, bob: User) -> None:
 def test_users_that_cannot_be(ada: User, email: str, password: str, words: str) -> None:
     with pytest.raises(names.RefusedError, match=words):
         users.create_user(email, password)
-
-
-class TestTokens:
-    def test_a_token_is_its_owner(self, ada: User, bob: User) -> None:
-        secret = tokens.create_token(ada, "laptop")
-        assert secret.startswith("fp_")
-        assert tokens.user_by_token(secret) is ada
-        assert tokens.user_by_token(secret[:-1]) is None
-        assert tokens.user_by_token("") is None
-
-    def test_of_a_deactivated_user_is_refused(self, ada: User) -> None:
-        secret = tokens.create_token(ada, "laptop")
-        ada.active = False
-        db.session.commit()
-        assert tokens.user_by_token(secret) is None
-
-    def test_last_use_is_kept_to_the_minute(self, ada: User) -> None:
-        secret = tokens.create_token(ada, "laptop")
-        token = ada.tokens[0]
-        tokens.user_by_token(secret)
-        first = token.last_used_at
-        assert first is not None
-        assert now() - first < timedelta(minutes=1)
-        tokens.user_by_token(secret)
-        assert token.last_used_at == first
-        token.last_used_at = first - timedelta(minutes=2)
-        db.session.commit()
-        tokens.user_by_token(secret)
-        assert token.last_used_at > first - timedelta(minutes=1)
 
 
 def test_no_secret_is_in_the_file(ada: User, data: Path) -> None:

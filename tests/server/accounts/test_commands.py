@@ -60,7 +60,7 @@ def test_in_a_folder_where_serve_never_ran(data: Path) -> None:
     assert re.fullmatch(r"fp_[\w-]{43}\n", token)
     app = make_app(data)
     with app.app_context():
-        owner = tokens.user_by_token(token.strip())
+        owner = tokens.read_token(token.strip()).user
         assert owner is not None
         assert owner.email == EMAIL
     browser = Browser(app)

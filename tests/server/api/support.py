@@ -9,7 +9,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from werkzeug.test import TestResponse
 
-from flask_performance.server.accounts import models, tokens, users
+from flask_performance.server.accounts import models, teams, tokens, users
 from flask_performance.server.api import openapi
 
 DOCUMENT = openapi.document()
@@ -39,6 +39,18 @@ class Person:
         with app.app_context():
             user = users.create_user(email, "correct horse battery staple")
             return cls(app, email, tokens.create_token(user, "test"))
+
+    def new_token(self, *, team: str | None = None, **options: Any) -> str:
+        """Another token of this person; `team` by its public id."""
+        with self.app.app_context():
+            user = users.user_by_email(self.email)
+            assert user is not None
+            within = None if team is None else teams.team_for(user, team)
+            return tokens.create_token(user, "another", team=within, **options)
+
+    def bearer(self, **options: Any) -> dict[str, str]:
+        """The header of another token."""
+        return {"Authorization": f"Bearer {self.new_token(**options)}"}
 
     def ask(self, method: str, path: str, **options: Any) -> TestResponse:
         """One request, checked."""

@@ -1,12 +1,16 @@
 """Who is let in, and what others see."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from flask_performance.server.accounts.models import Member, Role, db
+from flask_performance.server.accounts import models, teams
+from flask_performance.server.accounts.models import Member, Role, Token, db, now
+from flask_performance.server.accounts.permissions import Action, Scope, may
 from flask_performance.server.accounts.users import user_by_email
 from flask_performance.server.api.endpoints import ENDPOINTS, Endpoint
 
@@ -66,10 +70,119 @@ def test_the_stores_number_of_a_project_opens_nothing(endpoint: Endpoint, shop: 
 
 @OF_A_PROJECT
 @pytest.mark.parametrize("role", Role)
-def test_every_member_reads(endpoint: Endpoint, role: Role, shop: Project, bob: Person) -> None:
+def test_a_member_does_what_the_role_may(
+    endpoint: Endpoint, role: Role, shop: Project, bob: Person
+) -> None:
     add_member(shop, bob, role)
     answer = bob.ask(endpoint.method, endpoint.path.format(id=shop.id), **body_of(endpoint))
-    assert answer.status_code == endpoint.status
+    assert answer.status_code == (endpoint.status if may(role, endpoint.action) else 403)
+
+
+@EACH
+def test_a_token_does_what_its_scopes_say(
+    endpoint: Endpoint, app: Flask, shop: Project, ada: Person
+) -> None:
+    for scope in Scope:
+        answer = ask(app, endpoint, shop, headers=ada.bearer(scopes=[scope]))
+        if scope is endpoint.scope:
+            assert answer.status_code == endpoint.status
+            continue
+        assert answer.status_code == 403
+        assert answer.headers["WWW-Authenticate"] == (
+            'Bearer realm="Flask-Performance", error="insufficient_scope", '
+            f'scope="{endpoint.scope}"'
+        )
+        assert answer.json
+        assert answer.json["error"]["code"] == "insufficient_scope"
+        assert f"'{endpoint.scope}'" in answer.json["error"]["message"]
+
+
+def test_methods_that_change_something_ask_for_write() -> None:
+    assert all(endpoint.scope is Scope.WRITE for endpoint in ENDPOINTS if endpoint.method != "GET")
+
+
+@EACH
+def test_an_expired_token_says_so(
+    endpoint: Endpoint, app: Flask, shop: Project, ada: Person
+) -> None:
+    headers = ada.bearer(days=1)
+    with app.app_context():
+        db.session.execute(update(Token).values(expires_at=now()).where(Token.expires_at > now()))
+        db.session.commit()
+    answer = ask(app, endpoint, shop, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].endswith('error="invalid_token"')
+    assert answer.json
+    assert "it expired on" in answer.json["error"]["message"]
+
+
+class TestTheTokenOfATeam:
+    def test_sees_and_makes_only_there(self, app: Flask, ada: Person, shop: Project) -> None:
+        with app.app_context():
+            user = user_by_email(ada.email)
+            assert user is not None
+            other = teams.create_team(user, "Other").public_id
+        elsewhere = ada.ask("POST", "/projects", json={"name": "Blog", "team": other}).json
+        assert elsewhere
+        (mine,) = [team for team in ada.get("/teams")["items"] if team["id"] != other]
+        robot = replace(ada, token=ada.new_token(team=mine["id"]))
+        assert robot.get("/teams")["items"] == [mine]
+        assert [one["id"] for one in robot.get("/projects")["items"]] == [shop.id]
+        assert robot.ask("GET", f"/projects/{elsewhere['id']}").status_code == 404
+        there = robot.ask("POST", "/projects", json={"name": "Wiki", "team": other})
+        assert there.status_code == 400
+        assert there.json
+        assert there.json["error"]["code"] == "unknown_team"
+        made = robot.ask("POST", "/projects", json={"name": "Wiki"})
+        assert made.json
+        assert made.json["team"]["id"] == mine["id"]
+
+    def test_ends_with_its_makers_role(
+        self, app: Flask, ada: Person, shop: Project, bob: Person
+    ) -> None:
+        add_member(shop, bob, Role.ADMIN)
+        (team,) = bob.get("/teams")["items"]
+        robot = replace(bob, token=bob.new_token(team=team["id"]))
+        assert robot.ask("GET", f"/projects/{shop.id}").status_code == 200
+        with app.app_context():
+            db.session.execute(
+                update(Member)
+                .values(role=Role.MEMBER)
+                .where(Member.team_id == shop.team_id, Member.role == Role.ADMIN)
+            )
+            db.session.commit()
+        assert robot.ask("GET", f"/projects/{shop.id}").status_code == 401
+        assert bob.ask("GET", f"/projects/{shop.id}").status_code == 200
+
+
+class TestTheDsn:
+    """Whoever has it writes, so it is for who may write."""
+
+    @pytest.mark.parametrize("role", Role)
+    def test_is_for_roles_that_may_see_it(self, role: Role, shop: Project, bob: Person) -> None:
+        add_member(shop, bob, role)
+        (listed,) = bob.get("/projects")["items"]
+        assert (listed["dsn"] is not None) is may(role, Action.SEE_DSN)
+        assert bob.get(f"/projects/{shop.id}") == listed
+
+    def test_is_not_for_a_token_that_reads(self, shop: Project, ada: Person) -> None:
+        reader = replace(ada, token=ada.new_token(scopes=[Scope.READ]))
+        assert reader.get(f"/projects/{shop.id}")["dsn"] is None
+        assert ada.get(f"/projects/{shop.id}")["dsn"]
+
+
+def test_keys_are_listed_newest_first(app: Flask, shop: Project) -> None:
+    with app.app_context():
+        project = db.session.get(models.Project, shop.store_id)
+        assert project is not None
+        project.keys[0].revoked_at = project.keys[0].last_used_at = now()
+        project.keys.append(models.Key(name="Web", used=7))
+        db.session.commit()
+    web, first = shop.get("keys")["items"]
+    assert (web["name"], web["requests"], web["revoked"]) == ("Web", 7, None)
+    assert web["dsn"] == shop.owner.get(f"/projects/{shop.id}")["dsn"]
+    assert first["revoked"]
+    assert first["revoked"] == first["last_used"]
 
 
 @EACH

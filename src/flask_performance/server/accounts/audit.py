@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 from flask_security import current_user
 
-from .models import AuditEntry, Team, db
+from .models import EMAIL_LENGTH, AuditEntry, Team, db
 
 #: Every word that the log knows, and how a page says it after the actor's address.
 ACTIONS: Final = {
@@ -50,9 +50,18 @@ def record(team: Team, action: str, target: str) -> None:
     db.session.add(entry)
 
 
+def act_as(actor: str) -> None:
+    """Who acts in the rest of this request, where no session says it: an API token."""
+    if has_request_context():
+        g.audit_actor = actor[:EMAIL_LENGTH]
+
+
 def _actor() -> str:
-    known = has_request_context() and current_user and current_user.is_authenticated
-    return str(current_user.email) if known else COMMAND_LINE
+    if not has_request_context():
+        return COMMAND_LINE
+    if current_user and current_user.is_authenticated:
+        return str(current_user.email)
+    return str(g.get("audit_actor", COMMAND_LINE))
 
 
 def _address() -> str:

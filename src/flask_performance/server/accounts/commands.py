@@ -20,6 +20,7 @@ from . import names, projects, teams, tokens, users
 from .database import upgrade
 from .dsn import dsn, known_url
 from .models import Team, User, db
+from .permissions import Scope
 from .setup import init_app
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -130,14 +131,40 @@ def token() -> None:
 @token.command("create")
 @click.argument("email")
 @click.option("--name", default="command line", show_default=True, help="What it is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in Scope]),
+    multiple=True,
+    help="What it may do; give it once for each. Default: all that the account may.",
+)
+@click.option("--days", type=int, help="How long it lives. Default: for ever.")
+@click.option("--team", metavar="NAME", help="Sees this team alone. Default: all of the account's.")
 @data_option
-def create_token(email: str, name: str, data: Path | None) -> None:
+def create_token(
+    email: str,
+    name: str,
+    scopes: tuple[str, ...],
+    days: int | None,
+    team: str | None,
+    data: Path | None,
+) -> None:
     """Create an API token of the account EMAIL and print it, nothing else.
 
     It is shown this once.
     """
     with opened(data):
-        click.echo(tokens.create_token(_account(email), name))
+        owner = _account(email)
+        within = None if team is None else _team_of(owner, team)
+        chosen = [Scope(scope) for scope in scopes or Scope]
+        click.echo(tokens.create_token(owner, name, chosen, days, within))
+
+
+def _team_of(account: User, name: str) -> Team:
+    for team in teams.teams_of(account):
+        if team.name == names.clean_name(name):
+            return team
+    raise names.RefusedError(f"{account.email} is in no team named {name!r}.")
 
 
 def _account(email: str) -> User:

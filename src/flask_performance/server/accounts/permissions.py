@@ -56,6 +56,11 @@ class Scope(enum.StrEnum):
     WRITE = "write"
 
 
+#: What a token does with the scope "read"; all else asks for "write". A DSN is among that: whoever
+#: holds it writes.
+READING: Final = frozenset({Action.SEE_DATA, Action.SEE_AUDIT})
+
+
 def may(role: Role | None, action: Action) -> bool:
     """Whether a member of that role may do it; None is no member and may do nothing."""
     return role is not None and POWER.index(role) >= POWER.index(LEAST[action])
@@ -64,3 +69,8 @@ def may(role: Role | None, action: Action) -> bool:
 def roles_for(action: Action) -> list[Role]:
     """All roles that may do it."""
     return [role for role in POWER if may(role, action)]
+
+
+def scope_of(action: Action) -> Scope:
+    """The scope that a token needs for it."""
+    return Scope.READ if action in READING else Scope.WRITE

@@ -8,12 +8,13 @@ import msgspec
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from flask_performance.server.accounts import csrf, models, projects, tokens
+from flask_performance.server.accounts import csrf, tokens
+from flask_performance.server.accounts.permissions import Scope
 from flask_performance.server.store.base import EventStore
 
 from . import openapi, parameters
 from .endpoints import ENDPOINTS, Call, Endpoint
-from .errors import Refusal, answer_http_exception, answer_refusal, not_found
+from .errors import Refusal, answer_http_exception, answer_refusal, not_found, too_weak
 
 #: Every path takes all of them, so that a refusal is ours, with a sentence.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -52,13 +53,15 @@ def _add(blueprint: Blueprint, path: str, view: Callable[..., Response]) -> None
 def _view(store: EventStore, by_method: dict[str, Endpoint]) -> Callable[..., Response]:
     def view(id: str | None = None) -> Response:
         endpoint = _chosen(by_method)
-        user = _user()
+        access = _access(endpoint.scope)
         project = None
-        if id is not None and (project := projects.project_for(user, id)) is None:
+        if id is not None and (project := access.project_for(id)) is None:
             raise not_found()
+        if project is not None and not access.may(project.team, endpoint.action):
+            raise too_weak(endpoint.action)
         values = parameters.read(endpoint.parameters, request.args)
         body = _body(endpoint.body) if endpoint.body else None
-        answer = endpoint.function(Call(store, user, values, project, body))
+        answer = endpoint.function(Call(store, access, values, project, body))
         return _json(answer, endpoint.status)
 
     return view
@@ -76,20 +79,35 @@ def _chosen(by_method: dict[str, Endpoint]) -> Endpoint:
     return by_method[method]
 
 
-def _user() -> models.User:
+def _access(scope: Scope) -> tokens.Access:
+    """What the request's token opens. A 401 without one that works, a 403 without the scope."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    given = scheme.lower() == "bearer" and secret.strip()
-    user = tokens.user_by_token(secret.strip()) if given else None
-    if user is None:
-        challenge = 'Bearer realm="Flask-Performance"'
+    secret = secret.strip() if scheme.lower() == "bearer" else ""
+    if not secret:
+        raise _unauthorized("Send the header `Authorization: Bearer <token>`.")
+    try:
+        access = tokens.read_token(secret)
+    except tokens.TokenError as error:
+        raise _unauthorized(str(error), 'error="invalid_token"') from error
+    if scope not in access.scopes:
         raise Refusal(
-            401,
-            "unauthorized",
-            "Send the header `Authorization: Bearer <token>`; "
-            "`flask-performance token create EMAIL` makes a token.",
-            headers={"WWW-Authenticate": challenge + (', error="invalid_token"' * bool(given))},
+            403,
+            "insufficient_scope",
+            f"This token has not the scope {scope.value!r}; use one that has it.",
+            headers=_challenge('error="insufficient_scope"', f'scope="{scope.value}"'),
         )
-    return user
+    return access
+
+
+def _unauthorized(message: str, *details: str) -> Refusal:
+    ways = 'Your account\'s page "API tokens" makes a token, and so does '
+    message = f"{message} {ways}`flask-performance token create EMAIL`."
+    return Refusal(401, "unauthorized", message, headers=_challenge(*details))
+
+
+def _challenge(*details: str) -> dict[str, str]:
+    """RFC 6750, section 3."""
+    return {"WWW-Authenticate": ", ".join(['Bearer realm="Flask-Performance"', *details])}
 
 
 def _body(shape: type) -> Any:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask_performance.server.accounts import models, names, projects, teams
-from flask_performance.server.accounts.permissions import Action, may
+from flask_performance.server.accounts import models, names, projects
+from flask_performance.server.accounts.permissions import Action, Scope, scope_of
+from flask_performance.server.accounts.tokens import Access
 from flask_performance.server.store.base import (
     SECOND_US,
     EventStore,
@@ -14,7 +15,7 @@ from flask_performance.server.store.base import (
 )
 
 from . import shapes, shown
-from .errors import Refusal, bad_parameter
+from .errors import Refusal, bad_parameter, too_weak
 from .parameters import (
     DEFAULT_LIMIT,
     FILTERS,
@@ -35,7 +36,7 @@ class Call:
     """One authorised request, decoded."""
 
     store: EventStore
-    user: models.User
+    access: Access
     values: Values
     #: Set where the path names a project: one that the user may see.
     project: models.Project | None = None
@@ -43,8 +44,7 @@ class Call:
 
     @property
     def filter(self) -> Filter:
-        assert self.project is not None  # noqa: S101 - the path names one
-        return filter_of(self.project.id, self.values)
+        return filter_of(_project(self).id, self.values)
 
     @property
     def limit(self) -> int:
@@ -56,42 +56,53 @@ class Call:
 
 
 def list_teams(call: Call) -> shapes.ListOf[shapes.Team]:
-    found = teams.teams_of(call.user)
-    return _page([shown.team(team, teams.role_in(call.user, team)) for team in found], call)
+    access = call.access
+    return _page([shown.team(team, access.role_in(team)) for team in access.teams()], call)
 
 
 def list_projects(call: Call) -> shapes.ListOf[shapes.Project]:
-    return _page([shown.project(project) for project in projects.projects_of(call.user)], call)
+    return _page([_shown(project, call.access) for project in call.access.projects()], call)
 
 
 def create_project(call: Call) -> shapes.Project:
     new: shapes.NewProject = call.body
     try:
-        return shown.project(projects.create_project(_team(call.user, new.team), new.name))
+        made = projects.create_project(_team(call.access, new.team), new.name)
     except names.RefusedError as error:
         raise Refusal(400, "refused", str(error)) from error
+    return _shown(made, call.access)
 
 
-def _team(user: models.User, public_id: str | None) -> models.Team:
+def _team(access: Access, public_id: str | None) -> models.Team:
     if public_id is None:
-        return teams.default_team(user)
-    team = teams.team_for(user, public_id)
+        return access.default_team()
+    team = access.team_for(public_id)
     if team is None:
         raise Refusal(
             400,
             "unknown_team",
             "team is not the id of a team of yours; GET /api/v1/teams has them.",
         )
-    if not may(teams.role_in(user, team), Action.CREATE_PROJECT):
-        raise Refusal(
-            403, "forbidden", "You only view this team; ask an owner of it for another role."
-        )
+    if not access.may(team, Action.CREATE_PROJECT):
+        raise too_weak(Action.CREATE_PROJECT)
     return team
 
 
 def get_project(call: Call) -> shapes.Project:
+    return _shown(_project(call), call.access)
+
+
+def _shown(project: models.Project, access: Access) -> shapes.Project:
+    return shown.project(project, dsn=access.may(project.team, Action.SEE_DSN))
+
+
+def list_keys(call: Call) -> shapes.ListOf[shapes.Key]:
+    return _page([shown.key(key) for key in reversed(_project(call).keys)], call)
+
+
+def _project(call: Call) -> models.Project:
     assert call.project is not None  # noqa: S101 - the path names one
-    return shown.project(call.project)
+    return call.project
 
 
 def get_summary(call: Call) -> shapes.Summary:
@@ -150,6 +161,12 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     body: type | None = None
     status: int = 200
+    #: What it is, in the table of permissions: which role in the team and which scope it asks for.
+    action: Action = Action.SEE_DATA
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.action)
 
 
 ENDPOINTS = (
@@ -164,8 +181,15 @@ ENDPOINTS = (
         shapes.Project,
         body=shapes.NewProject,
         status=201,
+        action=Action.CREATE_PROJECT,
     ),
     Endpoint("GET", "/projects/{id}", get_project, "One project.", shapes.Project),
+    Endpoint(
+        *("GET", "/projects/{id}/keys", list_keys, "The keys of a project's DSNs, newest first."),
+        shapes.ListOf[shapes.Key],
+        PAGE,
+        action=Action.MANAGE_KEYS,
+    ),
     Endpoint(
         *("GET", "/projects/{id}/summary", get_summary, "The requests in a few numbers."),
         shapes.Summary,

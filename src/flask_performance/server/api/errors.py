@@ -4,6 +4,8 @@ import msgspec
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
+from flask_performance.server.accounts.permissions import Action
+
 
 class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     #: A word that does not change between versions.
@@ -46,6 +48,14 @@ def not_found() -> Refusal:
     """A 404 for what is not there and for what is not this person's: they look alike."""
     return Refusal(
         404, "not_found", "There is nothing here for you; GET /api/v1/projects lists your projects."
+    )
+
+
+def too_weak(action: Action) -> Refusal:
+    """A 403 for a member whose role does not suffice."""
+    return Refusal(
+        *(403, "forbidden"),
+        f"Your role in this team is too weak to {action.value}; ask an owner of it for another.",
     )
 
 

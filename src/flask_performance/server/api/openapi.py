@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from flask_performance.server.accounts.permissions import LEAST
+
 from .endpoints import ENDPOINTS, Endpoint
 from .errors import Error
 from .parameters import Parameter
@@ -43,7 +45,8 @@ def document() -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Made by `flask-performance token create EMAIL`.",
+                    "description": "Made on the page of your account or of a team, or by "
+                    "`flask-performance token create EMAIL`. It has scopes, and may expire.",
                 }
             },
         },
@@ -59,14 +62,16 @@ def _schemas() -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
 
 def _operation(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     error = _content("The error says what to do.", schemas[Error])
-    refusals = ["401", *(["400"] if endpoint.parameters or endpoint.body else [])]
+    refusals = ["401", "403", *(["400"] if endpoint.parameters or endpoint.body else [])]
     if endpoint.body:
-        refusals += ["403", "413", "415"]
+        refusals += ["413", "415"]
     if "{id}" in endpoint.path:
         refusals.append("404")
     operation = {
         "operationId": re.sub("_(.)", lambda m: m[1].upper(), endpoint.function.__name__),
         "summary": endpoint.words,
+        "description": f"The token needs the scope `{endpoint.scope}`, its owner at least the role "
+        f"`{LEAST[endpoint.action]}` in the team.",
         "parameters": [_ID] * ("{id}" in endpoint.path) + [_query(p) for p in endpoint.parameters],
         "responses": {
             str(endpoint.status): _content(endpoint.words, schemas[endpoint.answer]),

@@ -44,10 +44,26 @@ class Project(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    #: null when every key of the project is revoked.
-    dsn: Annotated[str | None, msgspec.Meta(description="What METRIC_DSN is set to.")]
+    dsn: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="What METRIC_DSN is set to. null when every key of the project is revoked, "
+            "for viewers of the team, and for a token without the scope `write`."
+        ),
+    ]
     team: TeamName
     created: Time
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """The secret part of a DSN. A project may have several."""
+
+    name: str
+    dsn: Annotated[str, msgspec.Meta(description="What METRIC_DSN is set to.")]
+    created: Time
+    last_used: Time | None
+    requests: Annotated[int, msgspec.Meta(ge=0, description="Accepted with this key.")]
+    revoked: Annotated[Time | None, msgspec.Meta(description="From then on it is refused.")]
 
 
 class NewProject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

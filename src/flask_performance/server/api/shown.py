@@ -1,8 +1,10 @@
 """From rows of the store and the accounts to what the API answers: units, rates and shares."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from flask_performance.server.accounts import dsn, models
+from flask_performance.server.accounts import dsn as accounts_dsn
+from flask_performance.server.accounts import models
 from flask_performance.server.store.base import (
     SECOND_US,
     Filter,
@@ -26,15 +28,34 @@ def team(team: models.Team, role: models.Role | None) -> shapes.Team:
     return shapes.Team(team.public_id, team.name, role or models.Role.VIEWER)
 
 
-def project(project: models.Project) -> shapes.Project:
-    created_us = int(project.created_at.timestamp() * SECOND_US)
+def project(project: models.Project, *, dsn: bool) -> shapes.Project:
+    """`dsn`: whether this reader may have it."""
     return shapes.Project(
         id=project.public_id,
         name=project.name,
-        dsn=dsn.dsn(dsn.base_url(), project.key) if project.key else None,
+        dsn=_dsn(project.key) if dsn and project.key else None,
         team=shapes.TeamName(project.team.public_id, project.team.name),
-        created=from_us(created_us),
+        created=_time(project.created_at),
     )
+
+
+def key(key: models.Key) -> shapes.Key:
+    return shapes.Key(
+        name=key.name,
+        dsn=_dsn(key.key),
+        created=_time(key.created_at),
+        last_used=_time(key.last_used_at) if key.last_used_at else None,
+        requests=key.used,
+        revoked=_time(key.revoked_at) if key.revoked_at else None,
+    )
+
+
+def _dsn(key: str) -> str:
+    return accounts_dsn.dsn(accounts_dsn.base_url(), key)
+
+
+def _time(moment: datetime) -> str:
+    return from_us(int(moment.timestamp() * SECOND_US))
 
 
 def _numbers(stats: Stats, seconds: float) -> dict[str, float | None]:
