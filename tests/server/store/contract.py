@@ -1,11 +1,13 @@
 """What every home of the event store must do. A home's test module subclasses `StoreContract`."""
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flask_performance.server.store.base import (
@@ -15,6 +17,7 @@ from flask_performance.server.store.base import (
     RequestRow,
     UnknownCursorError,
 )
+from flask_performance.server.store.latency import GAMMA, least_of
 
 from .builders import NOON_US, block
 from .model import HOUR_US, MINUTE_US, World, assert_quantiles, assert_stats
@@ -24,6 +27,11 @@ Home = Callable[[], EventStore]
 SECOND_US = 1_000_000
 DAY = Filter(project_id=1, start_us=NOON_US - 24 * HOUR_US, end_us=NOON_US + 24 * HOUR_US)
 STAGES = ("fresh", "half rolled", "rolled", "merged", "reopened")
+
+
+def bucket_of(duration_us: int) -> int:
+    """The mapping of `latency.py`, the naive way."""
+    return math.ceil(math.log(duration_us, GAMMA)) if duration_us > 1 else 0
 
 
 def filled(home: Home, stage: str, seed: int) -> tuple[EventStore, World]:
@@ -147,6 +155,53 @@ class StoreContract(ABC):
                 assert point.client_error == kinds[4]
                 assert point.server_error == kinds[5] + kinds["failed"]
                 assert point.disconnected == kinds["disconnected"]
+
+    @pytest.mark.parametrize("step_us", [7 * SECOND_US, 5 * MINUTE_US])
+    def test_heatmap(self, world_and_store: tuple[World, EventStore], step_us: int) -> None:
+        world, store = world_and_store
+        for _ in range(6):
+            filter = world.filter()
+            found = store.heatmap(filter, step_us)
+            places = list(zip(found.starts_us, found.buckets, strict=True))
+            assert places == sorted(set(places))
+            assert dict(zip(places, found.requests, strict=True)) == Counter(
+                (row.start_us // step_us * step_us, bucket_of(row.duration_us))
+                for row in world.matching(filter)
+            )
+
+    def test_a_bucket_of_the_heatmap_is_a_range_of_durations(
+        self, world_and_store: tuple[World, EventStore]
+    ) -> None:
+        world, store = world_and_store
+        whole = msgspec.structs.replace(DAY, project_id=world.random.choice((1, 2)))
+        found = store.heatmap(whole, 24 * HOUR_US)
+        for _ in range(20):
+            first, last = sorted(world.random.choices(found.buckets, k=2))
+            inside = [
+                number
+                for bucket, number in zip(found.buckets, found.requests, strict=True)
+                if first <= bucket <= last
+            ]
+            region = msgspec.structs.replace(
+                whole, duration_from_us=least_of(first), duration_to_us=least_of(last + 1)
+            )
+            assert store.summary(region).requests == sum(inside)
+
+    def test_slowest(self, world_and_store: tuple[World, EventStore]) -> None:
+        world, store = world_and_store
+        for _ in range(10):
+            filter = world.filter()
+            durations = sorted((row.duration_us for row in world.matching(filter)), reverse=True)
+            assert [row.duration_us for row in store.slowest(filter, 9)] == durations[:9]
+
+    def test_a_request_is_found_by_its_id_in_its_project_only(
+        self, world_and_store: tuple[World, EventStore]
+    ) -> None:
+        _, store = world_and_store
+        for row in store.requests(DAY, 5).rows:
+            assert store.request(1, row.id) == row
+            assert store.request(2, row.id) is None
+        assert store.request(1, 0) is None
 
     def test_requests(self, world_and_store: tuple[World, EventStore]) -> None:
         world, store = world_and_store

@@ -46,6 +46,12 @@ class Row:
             and filter.route in (None, self.route)
             and filter.environment in (None, self.environment)
             and _status_matches(filter.status, self.status)
+            and filter.outcome in (None, OUTCOMES[self.outcome])
+            and (self.error or not filter.errors)
+            and (filter.duration_from_us or 0) <= self.duration_us
+            and (filter.duration_to_us is None or self.duration_us < filter.duration_to_us)
+            and (filter.path or "") in self.path
+            and filter.instance in (None, f"{self.project_id}-{self.environment}")
         )
 
 
@@ -150,6 +156,22 @@ class World:
             route=choice((None, None, None, *ROUTES, "/nowhere")),
             status=choice((None, None, None, "404", "2xx", "5xx", "204", "418")),
             environment=choice((None, None, "production", "staging", "nowhere")),
+            outcome=choice((*(None,) * 5, *OUTCOMES)),
+            errors=choice((False, False, False, True)),
+            **self._single(),
+        )
+
+    def _single(self) -> dict[str, Any]:
+        """Sometimes a condition that only single requests can answer."""
+        least, most = sorted(int(self.random.lognormvariate(9, 3)) for _ in range(2))
+        return self.random.choice(
+            (
+                *({},) * 6,
+                {"duration_from_us": least},
+                {"duration_from_us": least, "duration_to_us": most},
+                {"path": str(self.random.randrange(100))},
+                {"instance": "1-production"},
+            )
         )
 
     def matching(self, filter: Filter) -> list[Row]:

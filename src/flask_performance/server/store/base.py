@@ -35,10 +35,34 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     #: "404" for one status, "4xx" for a class.
     status: str | None = None
     environment: str | None = None
+    release: str | None = None
+    outcome: Outcome | None = None
+    #: Only errors: status 500 or above, or failed mid-body.
+    errors: bool = False
+    #: Half-open, like the window.
+    duration_from_us: int | None = None
+    duration_to_us: int | None = None
+    #: The instance's wire id.
+    instance: str | None = None
+    consumer: str | None = None
+    trace_id: str | None = None
+    #: A part of the path, as it is written.
+    path: str | None = None
 
     @property
     def seconds(self) -> float:
         return (self.end_us - self.start_us) / SECOND_US
+
+    @property
+    def single(self) -> bool:
+        """Whether it asks for what only single requests know, and no rollup."""
+        return any(
+            part is not None
+            for part in (
+                self.duration_from_us, self.duration_to_us,
+                self.instance, self.consumer, self.trace_id, self.path,
+            )
+        )  # fmt: skip
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +109,17 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
             + self.server_error
             + self.disconnected
         )
+
+
+class Heatmap(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests by step and latency bucket (`latency.py`): parallel columns, by step and bucket.
+
+    A bucket of a step that nobody is in is left out.
+    """
+
+    starts_us: list[int]
+    buckets: list[int]
+    requests: list[int]
 
 
 class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +222,18 @@ class EventStore(ABC):
     @abstractmethod
     def series(self, filter: Filter, step_us: int) -> list[Point]:
         """From the step that contains `start_us` to the one that contains `end_us - 1`."""
+
+    @abstractmethod
+    def heatmap(self, filter: Filter, step_us: int) -> Heatmap:
+        """How the latency of the requests spreads in every step."""
+
+    @abstractmethod
+    def request(self, project_id: int, id: int) -> RequestRow | None:
+        """One request of the project; None where it is not, or not any more."""
+
+    @abstractmethod
+    def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
+        """The requests that took longest."""
 
     @abstractmethod
     def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:

@@ -15,6 +15,7 @@ from .base import (
     SILENT_US,
     EventStore,
     Filter,
+    Heatmap,
     LedgerTotals,
     OperationStats,
     Page,
@@ -36,6 +37,27 @@ ENVIRONMENT_IS = {
         ("request", "receipt", "dropped"),
         "c.instance_id in (select id from instance where environment = $environment)",
     ),
+}
+
+#: Conditions of a filter that stand for themselves, for rollups and requests alike …
+TERMS = {
+    "outcome": "c.outcome = $outcome",
+    "errors": "(c.status >= 500 or c.outcome = 2)",
+}
+#: … and those that only single requests can answer.
+SINGLE_TERMS = {
+    "duration_from_us": "c.duration_us >= $duration_from_us",
+    "duration_to_us": "c.duration_us < $duration_to_us",
+    "instance": "c.instance_id in (select id from instance where wire_id = $instance)",
+    "consumer": "c.consumer = $consumer",
+    "trace_id": "c.trace_id = $trace_id",
+    # Where it is not written it equals the route.
+    "path": "coalesce(contains(c.path, $path), "
+    "c.operation_id in (select id from operation where contains(route, $path)))",
+}
+RELEASE_IS = {
+    "rollup": "c.release = $release",
+    "request": "c.instance_id in (select id from instance where release = $release)",
 }
 
 #: After everything: where a list begins.
@@ -108,6 +130,26 @@ class DuckDBReader(EventStore):
             for start_us in range(first, filter.end_us, step_us)
         ]
 
+    def heatmap(self, filter: Filter, step_us: int) -> Heatmap:
+        cells = self._cells(filter, step_us=step_us)
+        columns = self._columns(
+            load("heatmap", cells=cells.sql), cells.parameters | {"step_us": step_us}
+        )
+        return Heatmap(**{name: values.tolist() for name, values in columns.items()})
+
+    def request(self, project_id: int, id: int) -> RequestRow | None:
+        rows = self._request_rows(load("request"), {"project_id": project_id, "id": id})
+        return rows[0] if rows else None
+
+    def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
+        conditions = self._conditions("request", filter, [filter.project_id])
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "limit": limit,
+        }
+        return self._request_rows(load("slowest", conditions=conditions.sql), parameters)
+
     def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
         cursor_start_us, cursor_id = _parse_cursor(cursor)
         conditions = self._conditions("request", filter, [filter.project_id])
@@ -118,13 +160,16 @@ class DuckDBReader(EventStore):
             "cursor_id": cursor_id,
             "limit": limit + 1,
         }
-        with self._connection.cursor() as connection:
-            result = connection.execute(load("requests", conditions=conditions.sql), parameters)
-            names = [column[0] for column in result.description or ()]
-            rows = [_request_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]
+        rows = self._request_rows(load("requests", conditions=conditions.sql), parameters)
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
+
+    def _request_rows(self, statement: str, parameters: dict[str, Any]) -> list[RequestRow]:
+        with self._connection.cursor() as connection:
+            result = connection.execute(statement, parameters)
+            names = [column[0] for column in result.description or ()]
+            return [_request_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]
 
     def ledger(self, filter: Filter) -> LedgerTotals:
         conditions = self._conditions("dropped", filter, [filter.project_id])
@@ -226,6 +271,7 @@ class DuckDBReader(EventStore):
             terms.append(ENVIRONMENT_IS[table])
             parameters["environment"] = filter.environment
         if table in ("rollup", "request"):
+            terms += self._own_terms(table, filter, parameters)
             if filter.method is not None or filter.route is not None:
                 terms.append("list_contains($operations::integer[], c.operation_id)")
                 parameters["operations"] = self._matching_operations(filter)
@@ -233,6 +279,19 @@ class DuckDBReader(EventStore):
                 terms.append("c.status between $status_from and $status_to")
                 parameters["status_from"], parameters["status_to"] = statuses(filter.status)
         return Sql(" and ".join(terms), parameters)
+
+    def _own_terms(self, table: str, filter: Filter, parameters: dict[str, Any]) -> list[str]:
+        """The conditions beyond operation, status and environment; their values go to the rest."""
+        known = TERMS | {"release": RELEASE_IS[table]}
+        if table == "request":
+            known |= SINGLE_TERMS
+        asked = msgspec.structs.asdict(filter)
+        if filter.outcome is not None:
+            asked["outcome"] = OUTCOMES.index(filter.outcome)
+        asked["errors"] = filter.errors or None
+        meant = [name for name in known if asked[name] is not None]
+        parameters |= {name: asked[name] for name in meant if name != "errors"}
+        return [known[name] for name in meant]
 
     def _matching_operations(self, filter: Filter) -> list[int]:
         return [

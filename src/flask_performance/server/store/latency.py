@@ -30,6 +30,11 @@ def durations_of(buckets: Numbers) -> Numbers:
     return np.asarray(2.0 * GAMMA**buckets / (GAMMA + 1))
 
 
+def least_of(bucket: int) -> int:
+    """The shortest duration (whole microseconds) that a bucket holds."""
+    return math.floor(GAMMA ** (bucket - 1)) + 1 if bucket > 0 else 0
+
+
 def quantiles(
     starts: Numbers, buckets: Numbers, requests: Numbers, durations_us: Numbers
 ) -> Numbers:

@@ -4,7 +4,8 @@
       │ requests     │   minutes     │    hours      │   minutes   │  requests  │
 
 A part may be empty. The parts cover the window exactly, so a sum over them is exact as well. What
-is not in the rollups yet is added from the requests.
+is not in the rollups yet is added from the requests. A filter on what only single requests know
+reads them alone.
 """
 
 from typing import Final
@@ -18,7 +19,7 @@ SHORT_US: Final = 20 * MINUTE_US
 def boundaries(filter: Filter, step_us: int = HOUR_US) -> dict[str, int]:
     """The six instants of the drawing; `step_us` forbids rollups coarser than a step."""
     start, end = filter.start_us, filter.end_us
-    short = end - start <= SHORT_US or step_us % MINUTE_US
+    short = filter.single or end - start <= SHORT_US or step_us % MINUTE_US
     minutes = (end, end) if short else _inside(start, end, MINUTE_US)
     hours = (minutes[1], minutes[1]) if step_us % HOUR_US else _inside(*minutes, HOUR_US)
     return {
