@@ -17,6 +17,7 @@ const moment = new Intl.DateTimeFormat("en-GB", {
   minute: "2-digit",
   hourCycle: "h23",
 });
+const dated = new Intl.DateTimeFormat("en-GB", { ...day, year: "numeric" });
 const exact = new Intl.DateTimeFormat("en-GB", {
   dateStyle: "full",
   timeStyle: "long",
@@ -33,6 +34,7 @@ export function timeText(format: string, date: Date, now: number): string {
   const seconds = (now - date.getTime()) / 1_000;
   if (format === "ago" && seconds < WORDS_UNTIL_S) return `${age(seconds)} ago`;
   if (format === "ago" || format === "moment") return moment.format(date).replace(",", "");
+  if (format === "date") return dated.format(date);
   if (format === "step") return step.format(date).replace(",", "");
   return clock.format(date);
 }

@@ -162,6 +162,16 @@ def moment(us: int) -> str:
     return datetime.fromtimestamp(us / SECOND_US, UTC).strftime("%-d %b %H:%M")
 
 
+def date(us: int) -> str:
+    """The day, UTC: what lies years apart."""
+    return datetime.fromtimestamp(us / SECOND_US, UTC).strftime("%-d %b %Y")
+
+
+def us(moment: datetime) -> int:
+    """What the accounts keep, as what these formats take."""
+    return int(moment.timestamp() * SECOND_US)
+
+
 def step(us: int) -> str:
     """Date and time to the second, UTC: where a step of a chart starts."""
     return datetime.fromtimestamp(us / SECOND_US, UTC).strftime("%-d %b %H:%M:%S")
@@ -182,12 +192,14 @@ def element_id(*parts: str) -> str:
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "clock": clock,
     "count": count,
+    "date": date,
     "instant": instant,
     "moment": moment,
     "percent": percent,
     "plural": plural,
     "significant": significant,
     "step": step,
+    "us": us,
 }
 
 
