@@ -2,6 +2,7 @@
 
 import html
 import re
+import secrets
 from pathlib import Path
 
 from flask import Flask
@@ -10,6 +11,7 @@ from flask_wtf.csrf import generate_csrf  # type: ignore[import-untyped]
 from werkzeug.test import TestResponse
 
 from flask_performance.server import accounts
+from flask_performance.server.accounts import models
 from flask_performance.server.settings import Settings
 
 EMAIL = "ada@example.org"
@@ -32,6 +34,14 @@ def make_app(data: Path, url: str | None = None) -> Flask:
         )
 
     return app
+
+
+def make_user(email: str) -> models.User:
+    """An account that nobody logs in to: without the cost of a password."""
+    user = models.User(email=email, fs_uniquifier=secrets.token_hex(32))
+    models.db.session.add(user)
+    models.db.session.commit()
+    return user
 
 
 class Browser:

@@ -8,17 +8,14 @@ from flask_security.utils import hash_password
 from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 
-from .models import Member, Role, Team, User, db
+from .models import Member, Role, Team, User, db, now
 from .names import RefusedError
 
 
 def create_user(email: str, password: str) -> User:
     """Raises RefusedError: no address, password too weak, or the address has an account."""
     security = _security()
-    try:
-        email = security._mail_util.validate(email.strip())  # noqa: SLF001
-    except ValueError as error:
-        raise RefusedError(f"{email!r} is not an email address.") from error
+    email = clean_email(email)
     faults, password = security._password_util.validate(password, True)  # noqa: SLF001
     if faults:
         raise RefusedError(" ".join(str(fault) for fault in faults))
@@ -36,9 +33,18 @@ def create_user(email: str, password: str) -> User:
     except IntegrityError as error:
         db.session.rollback()
         raise RefusedError(f"{email} already has an account.") from error
-    adopt_teams(user)
+    settle(user)
+    user.confirmed_at = now()  # who runs the server vouches for the address
     db.session.commit()
     return user
+
+
+def clean_email(email: str) -> str:
+    """The address as accounts keep it. Raises RefusedError."""
+    try:
+        return str(_security()._mail_util.validate(email.strip()))  # noqa: SLF001
+    except ValueError as error:
+        raise RefusedError(f"{email!r} is not an email address.") from error
 
 
 def user_by_email(email: str) -> User | None:
@@ -50,16 +56,19 @@ def first_user() -> User | None:
     return db.session.scalar(select(User).order_by(User.id).limit(1))
 
 
-def adopt_teams(user: User) -> None:
-    """Teams that the command line made before anybody had an account belong to the first user.
+def settle(user: User) -> bool:
+    """Make the first user of a server its administrator; whether this is the one.
 
+    Teams that the command line made before anybody had an account belong to this user.
     Part of the transaction that makes the user; the caller commits.
     """
     db.session.flush()
     if first_user() is not user:
-        return
+        return False
+    user.administrator = True
     for team in db.session.scalars(select(Team).where(~exists().where(Member.team_id == Team.id))):
         db.session.add(Member(team=team, user=user, role=Role.OWNER))
+    return True
 
 
 def _security() -> Security:
