@@ -1,5 +1,7 @@
 """The server's secret: one file in the data folder, made once, readable by its owner alone."""
 
+import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -11,7 +13,8 @@ from flask_performance.server.settings import Settings, SettingsError
 def secret_key(settings: Settings) -> str:
     """The key that signs cookies and reset links. Raises SettingsError.
 
-    Losing the file logs everybody out and ends pending reset links; passwords keep working.
+    Losing the file logs everybody out and ends pending reset links; passwords and passkeys keep
+    working, codes of authenticator apps and recovery codes do not.
     """
     path = settings.secret_key
     try:
@@ -29,6 +32,11 @@ def secret_key(settings: Settings) -> str:
             "everybody out."
         )
     return key
+
+
+def derived(secret: str, purpose: str) -> str:
+    """A key for one purpose: who learns it learns neither the secret nor another key."""
+    return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _create(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Joins accounts to a Flask app: database, sign-up, log-in, log-out and password reset."""
 
-from datetime import timedelta
 from typing import Any
 
 import email_validator
@@ -16,10 +15,10 @@ from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
 
 from flask_performance.server.settings import Settings
 
-from . import database, users
+from . import database, devices, mfa, users
 from .dsn import EXTENSION
 from .mail import LogMail
-from .models import User, db
+from .models import User, WebAuthn, db
 from .secret import secret_key
 
 #: Protects every form of the app; the REST API, which knows no cookie, exempts itself.
@@ -45,14 +44,18 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = settings
     _accept_addresses_of_private_networks()
     app.config.update(_flask(settings), **_security())
+    app.config.update(mfa.options(settings, app.config["SECRET_KEY"]))
     db.init_app(app)
     with app.app_context():
         database.enforce_foreign_keys(db.engine)
     csrf.init_app(app)
-    security = Security(app, SQLAlchemyUserDatastore(db, User, RoleMixin), mail_util_cls=LogMail)
+    datastore = SQLAlchemyUserDatastore(db, User, RoleMixin, WebAuthn)
+    security = Security(app, datastore, mail_util_cls=LogMail, **mfa.parts())
     security.want_json(lambda _request: False)
     # Only a session logs in to pages: no look at headers, and none into a body of JSON.
     security.login_manager.request_loader(lambda _request: None)
+    devices.init_app(app, security)
+    mfa.init_app(app)
     user_registered.connect(_adopt, app)
     user_not_registered.connect(_hint, app)
 
@@ -73,10 +76,6 @@ def _flask(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
-        "REMEMBER_COOKIE_HTTPONLY": True,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_SECURE": secure,
-        "REMEMBER_COOKIE_DURATION": timedelta(days=30),
         # A page stays open for days; its forms are good as long as its session.
         "WTF_CSRF_TIME_LIMIT": None,
     }
