@@ -7,9 +7,8 @@ the same table, and a test keeps the two equal.
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
 
 PREFIX: Final = "METRIC_"
@@ -160,8 +159,7 @@ def _whole(least: int, most: int) -> Callable[[object], int]:
     return check
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """One METRIC_* key."""
 
     name: str  # with the prefix
@@ -205,8 +203,7 @@ KEYS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the keys say, checked. One field a key, in lower case and without the prefix."""
 
     dsn: str | None = None

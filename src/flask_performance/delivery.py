@@ -12,7 +12,6 @@ import random
 import time
 import zlib
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .buffer import Record
@@ -47,15 +46,29 @@ AT_A_TIME: Final = 8
 SEARCH_EVERY: Final = 10.0
 
 
-@dataclass(frozen=True)
 class Sealed:
-    """A batch that has its number and its bytes."""
+    """A batch that has its number and its bytes.
 
-    number: int
-    requests: int
-    body: bytes
-    spooled: Spooled | None = None  # where it waited on disk
-    foreign: bool = False  # another process's: not in our ledger
+    :param spooled: where it waited on disk.
+    :param foreign: another process's: not in our ledger.
+    """
+
+    __slots__ = ("body", "foreign", "number", "requests", "spooled")
+
+    def __init__(
+        self,
+        number: int,
+        requests: int,
+        body: bytes,
+        spooled: Spooled | None = None,
+        *,
+        foreign: bool = False,
+    ) -> None:
+        self.number = number
+        self.requests = requests
+        self.body = body
+        self.spooled = spooled
+        self.foreign = foreign
 
 
 class Delivery:
@@ -240,7 +253,7 @@ class Delivery:
             if spooled is not None:
                 foreign = spooled.instance != self._instance["id"]
                 self._outbox.append(
-                    Sealed(spooled.number, spooled.requests, spooled.body, spooled, foreign)
+                    Sealed(spooled.number, spooled.requests, spooled.body, spooled, foreign=foreign)
                 )
                 return
             self._search_at = time.monotonic() + SEARCH_EVERY

@@ -16,12 +16,13 @@ from flask.cli import AppGroup, ScriptInfo
 from .config import Options
 from .encoder import NOTHING_RARE, Rows, encode
 from .extension import EXTENSION, Installation
-from .identity import CLIENT, identify
+from .identity import identify
 from .proxies import proxy_for
 from .rules import EditedRule
 from .spool import Spool
 from .threads import shares_threads
 from .transport import Answer, HttpTransport, TransportError
+from .version import CLIENT
 
 if TYPE_CHECKING:
     from .buffer import Record

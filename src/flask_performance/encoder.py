@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from .buffer import Rare, Record
-from .texts import sendable
+from .texts import sendable, whole
 from .wire import VERSION, Instance, Ledger, Operation, Overhead, Requests
 
 #: Longer paths are cut: what a scanner sends must not fill our memory, nor the platform's.
 MOST_PATH: Final = 512
 #: Methods beyond the registered ones are cut to this.
 MOST_METHOD: Final = 16
-MOST_CONSUMER: Final = 128
 #: A queue time above an hour is a wrong header.
 MOST_QUEUE_US: Final = 3_600_000_000
 
@@ -278,13 +277,6 @@ def text(value: str | None) -> str | None:
 
 def first_byte_us(first_ns: int | None, begin_ns: int) -> int | None:
     return None if first_ns is None else (first_ns - begin_ns) // 1000
-
-
-def whole(header: str | int | None) -> int | None:
-    """A length in bytes, None where the header is absent or no length."""
-    if header is None or isinstance(header, int):
-        return header
-    return int(header) if header.isdecimal() and header.isascii() and len(header) < 19 else None
 
 
 def cpu_us(cpu_ns: int | None, duration_us: int) -> int | None:

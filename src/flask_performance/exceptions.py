@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from flask import Flask, got_request_exception, request
+from werkzeug.exceptions import HTTPException
 
 from .buffer import Buffer
 
@@ -41,5 +42,8 @@ class ExceptionNotes:
         got_request_exception.connect(self._note, app)
 
     def _note(self, sender: Flask, exception: BaseException, **_: Any) -> None:  # noqa: ARG002
-        request.environ[EXCEPTION_KEY] = exception_name(exception)
-        self._buffer.raised = True
+        # Connexion 2 sends the signal of its own answers, too: 404s, and 500s around the error.
+        original = getattr(exception, "original_exception", None) or exception
+        if not isinstance(original, HTTPException):
+            request.environ[EXCEPTION_KEY] = exception_name(original)
+            self._buffer.raised = True

@@ -2,8 +2,7 @@
 
 import logging
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from flask import Flask
@@ -11,11 +10,11 @@ from flask import Flask
 from .config import Options, unknown_keys
 from .connexion3 import bridge_of
 from .exceptions import ExceptionNotes
-from .identity import CLIENT
+from .hooks import ConsumerHook, EditHook, Hooks
 from .recorder import wrap
-from .rules import ConsumerHook, EditHook, Hooks
 from .sender import LAST_FLUSH, Sender
 from .transport import HttpTransport, Transport
+from .version import CLIENT
 
 if TYPE_CHECKING:
     from .wire import Ledger
@@ -26,8 +25,7 @@ logger = logging.getLogger("flask_performance")
 EXTENSION = "flask_performance"
 
 
-@dataclass(frozen=True)
-class Installation:
+class Installation(NamedTuple):
     """What an app keeps of us."""
 
     sender: Sender

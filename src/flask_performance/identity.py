@@ -13,10 +13,8 @@ from typing import Final
 
 from .config import Options
 from .texts import sendable
-from .version import __version__
+from .version import CLIENT
 from .wire import Instance
-
-CLIENT: Final = f"flask-performance/{__version__}"
 
 #: Where hosts and frameworks say which deployment this is, the more particular first.
 ENVIRONMENT_VARIABLES: Final = (
@@ -73,8 +71,7 @@ def identify(options: Options, root: str, *, debug: bool) -> Instance:
 
 @functools.cache
 def flask_version() -> str:
-    """Called when the extension is installed, for it imports modules: a fork in the middle of that
-    would leave a child that waits for an import which nobody ends."""
+    """Found out by the sender where it imports its own modules, for this imports some, too."""
     return importlib.metadata.version("flask")
 
 

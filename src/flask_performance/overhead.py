@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from werkzeug.wsgi import ClosingIterator
 
 from .buffer import Buffer
+from .hooks import Hooks
 from .recorder import wrap
-from .rules import Hooks
 from .threads import shares_threads
 from .wire import Overhead
 

@@ -6,17 +6,15 @@ not: asking macOS in the child of a fork ends the process.
 
 import base64
 import os
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 #: What a proxy listens on where its variable does not say.
 _PORT: Final = 80
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(NamedTuple):
     """Who carries our requests on to the platform."""
 
     host: str

@@ -22,8 +22,8 @@ from .bodies import finish_unsaid, finish_whole, watched
 from .buffer import Buffer
 from .connexion3 import status_of
 from .exceptions import EXCEPTION_KEY
+from .hooks import Hooks
 from .recording import COMPLETED, Ending, Recording, clock, curious_recording, keep_context, rare
-from .rules import Hooks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

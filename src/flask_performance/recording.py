@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .buffer import Buffer, Rare, Record
 from .exceptions import EXCEPTION_KEY, exception_name, rule_in
-from .rules import Hooks
+from .hooks import Hooks
 from .threads import shares_threads
-from .wire import OUTCOMES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-COMPLETED: Final = OUTCOMES.index("completed")
-DISCONNECTED: Final = OUTCOMES.index("disconnected")
-FAILED: Final = OUTCOMES.index("failed")
+# Places in wire.OUTCOMES, which is not read at the app's start for three numbers.
+COMPLETED: Final = 0
+DISCONNECTED: Final = 1
+FAILED: Final = 2
 
 #: Flask hands the contexts of a request to the callable that it finds here.
 _CONTEXT_KEY: Final = "werkzeug.debug.preserve_context"

@@ -1,18 +1,15 @@
-"""What of the recorded is sent: METRIC_IGNORE and the app's own hooks.
-
-All of it runs on the sender's thread, except the consumer hook, which needs the request's context.
-"""
+"""What of the recorded is sent: METRIC_IGNORE and the edit hook, on the sender's thread."""
 
 import fnmatch
 import logging
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable
+from types import SimpleNamespace
 
 from .buffer import Record
-from .encoder import MOST_CONSUMER, NOTHING_RARE, decoded_path, status_number
+from .encoder import NOTHING_RARE, decoded_path, status_number
 from .exceptions import exception_name
+from .hooks import MOST_CONSUMER, EditHook, Hooks
 from .ledger import Ledger
 from .texts import sendable, shown
 from .wire import OUTCOMES, Outcome
@@ -22,8 +19,7 @@ logger = logging.getLogger("flask_performance")
 _METHOD_IN_FRONT = re.compile(r"([A-Za-z*]+) +(/.*|\*.*)")
 
 
-@dataclass
-class Draft:
+class Draft(SimpleNamespace):
     """A request as the edit hook sees it. What the hook changes is what is sent."""
 
     method: str
@@ -36,40 +32,6 @@ class Draft:
     status: int
     outcome: Outcome
     duration_us: int
-
-
-ConsumerHook = Callable[[], str | None]
-EditHook = Callable[[Draft], Draft | None]
-
-
-class Hooks:
-    """What the app's author may plug in. Shared by all apps of a collector."""
-
-    def __init__(self) -> None:
-        #: Names who called; runs on the request's thread, in its context.
-        self.consumer: ConsumerHook | None = None
-        #: Edits or refuses a record.
-        self.edit: EditHook | None = None
-        self._complained = False
-
-    def name_consumer(self) -> str | None:
-        """What the app's hook says; a hook that raises must not hurt the response.
-
-        What is no Exception passes: on the request's thread that is the server ending it.
-        """
-        try:
-            named = self.consumer() if self.consumer is not None else None
-            # Made text here, in the request's context: it may be a proxy such as `current_user`.
-            return None if named is None else shown(named, MOST_CONSUMER)
-        except Exception as error:
-            if not self._complained:
-                self._complained = True
-                logger.error(  # noqa: TRY400  no traceback of ours, the hook's own follows
-                    "Flask-Performance: the consumer hook raised, or what it returned has no text; "
-                    "such requests name nobody. Further errors of the hook are not logged.",
-                    exc_info=error,
-                )
-            return None
 
 
 class Rules:
@@ -132,11 +94,14 @@ def ignore_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-class EditedRule(NamedTuple):
-    """Stands for the werkzeug Rule that matched where a hook has changed what it says."""
+class EditedRule:
+    """Stands for the werkzeug Rule that matched where a hook may have changed what it says."""
 
-    rule: str | None
-    endpoint: str | None
+    __slots__ = ("endpoint", "rule")
+
+    def __init__(self, rule: str | None, endpoint: str | None) -> None:
+        self.rule = rule
+        self.endpoint = endpoint
 
 
 def draft_of(record: Record) -> Draft:

@@ -7,27 +7,28 @@ waking while there is nothing to do.
 """
 
 import atexit
+import codecs
 import contextlib
 import logging
 import math
 import os
-import signal
 import sys
 import threading
 import time
 import weakref
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .buffer import MOST_RAW, Buffer
 from .config import Options
-from .delivery import Delivery
-from .identity import flask_version, identify
+from .hooks import Hooks
 from .ledger import Ledger
-from .rules import Hooks, Rules
-from .spool import Spool
 from .threads import shares_threads, uwsgi_without_threads
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .delivery import Delivery
+    from .spool import Spool
 
 logger = logging.getLogger("flask_performance")
 
@@ -72,7 +73,6 @@ class Sender:
         self._complained = False
         self._adopters: dict[int, object] = {}
         self._begin()
-        flask_version()
         _senders.add(self)
         _register_hooks()
 
@@ -225,27 +225,44 @@ class Sender:
             self.wake()
 
     def _work(self) -> None:
-        instance = identify(self._options, self._root, debug=self._debug)
-        rules = Rules(self._options.ignore, self._hooks, self.ledger)
-        delivery = Delivery(
-            instance, self._transport, self.ledger, rules, self._options.buffer, self._open_spool()
-        )
+        delivery = self._delivery()
         while self._leave_by is None:
             self._rest(delivery)
             self._turn(delivery)
         self._turn(delivery)
         delivery.finish(self._leave_by)
 
-    def _open_spool(self) -> Spool | None:
+    def _delivery(self) -> "Delivery":
+        """Made of what only this thread needs, which the app's start does not wait for.
+
+        None of these modules makes a class by dataclass or NamedTuple. They run texts as programs,
+        which has CPython forget that an interrupt is ending it, and end with another status.
+        """
+        with _imports:
+            from .delivery import Delivery
+            from .identity import flask_version, identify
+            from .rules import Rules
+
+            flask_version()
+            codecs.lookup("idna")  # a connection's first use imports it
+        instance = identify(self._options, self._root, debug=self._debug)
+        rules = Rules(self._options.ignore, self._hooks, self.ledger)
+        return Delivery(
+            instance, self._transport, self.ledger, rules, self._options.buffer, self._open_spool()
+        )
+
+    def _open_spool(self) -> "Spool | None":
         if self._options.spool is None:
             return None
+        from .spool import Spool  # the delivery has imported it
+
         try:
             return Spool(self._options.spool, self._options.spool_size)
         except OSError as error:
             logger.warning("Flask-Performance goes on without METRIC_SPOOL: %s", error)
             return None
 
-    def _turn(self, delivery: Delivery) -> None:
+    def _turn(self, delivery: "Delivery") -> None:
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
         self._collect(delivery)
         if self._leave_by is None:
@@ -257,7 +274,7 @@ class Sender:
             flush.delivered = not delivery.waiting
             flush.done.set()
 
-    def _rest(self, delivery: Delivery) -> None:
+    def _rest(self, delivery: "Delivery") -> None:
         """Wait for a first request, then for others to join it."""
         if not delivery.pending and not self._flushes and self._leave_by is None:
             self.buffer.idle = True
@@ -272,7 +289,7 @@ class Sender:
         if self._bell is not None:
             self._bell.acquire(timeout=seconds)
 
-    def _collect(self, delivery: Delivery) -> None:
+    def _collect(self, delivery: "Delivery") -> None:
         """Bring records from the buffer to the rows, a slice at a time."""
         offset_ns = time.time_ns() - time.perf_counter_ns()
         left = len(self.buffer)
@@ -296,6 +313,8 @@ class Sender:
 def leave_signals_to_the_app() -> None:
     """Have no signal delivered to this thread: servers in C (uWSGI) end the process in whichever
     thread is hit, and that must not be the one that is needed for the last flush."""
+    with _imports:
+        import signal
     if hasattr(signal, "pthread_sigmask") and not shares_threads():
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
@@ -303,6 +322,9 @@ def leave_signals_to_the_app() -> None:
 #: The senders of this process. Weak: an app that is gone must not be kept by us.
 _senders: "weakref.WeakSet[Sender]" = weakref.WeakSet()
 _hooked = threading.Event()
+#: Taken while our thread imports: a fork waits for it, a matter of milliseconds. A child that was
+#: forked amid an import would wait for ever for the thread that began it and is not in the child.
+_imports = threading.Lock()
 
 
 def _register_hooks() -> None:
@@ -311,7 +333,9 @@ def _register_hooks() -> None:
         return
     _hooked.set()
     atexit.register(_at_exit)
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_imports.acquire, after_in_parent=_imports.release, after_in_child=_after_fork
+    )
 
 
 def _register_with_multiprocessing() -> None:
@@ -331,5 +355,6 @@ def _at_exit() -> None:
 
 
 def _after_fork() -> None:
+    _imports.release()
     for sender in list(_senders):
         sender.after_fork()

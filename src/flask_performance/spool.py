@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +21,24 @@ STALE_CLAIM: Final = 300.0
 MIB: Final = 1024 * 1024
 
 
-@dataclass(frozen=True)
 class Spooled:
-    """A batch file that this process is busy with."""
+    """A batch file that this process is busy with.
 
-    path: Path  # its claimed name
-    waiting: Path  # its name while it waits
-    instance: str
-    number: int
-    requests: int
-    body: bytes
+    :param path: its claimed name.
+    :param waiting: its name while it waits.
+    """
+
+    __slots__ = ("body", "instance", "number", "path", "requests", "waiting")
+
+    def __init__(
+        self, path: Path, waiting: Path, instance: str, number: int, requests: int, body: bytes
+    ) -> None:
+        self.path = path
+        self.waiting = waiting
+        self.instance = instance
+        self.number = number
+        self.requests = requests
+        self.body = body
 
 
 class Spool:

@@ -15,3 +15,10 @@ def sendable(text: str) -> str:
 def shown(value: object, most: int) -> str:
     """Whatever a hook names as a text of at most `most` characters. Raises what its `str` does."""
     return sendable(str(value)[:most])
+
+
+def whole(header: str | int | None) -> int | None:
+    """A length in bytes, None where the header is absent or no length."""
+    if header is None or isinstance(header, int):
+        return header
+    return int(header) if header.isdecimal() and header.isascii() and len(header) < 19 else None

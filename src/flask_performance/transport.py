@@ -1,6 +1,5 @@
 """How a batch reaches the platform: one seam with one verb, and its home over HTTP."""
 
-import codecs
 import contextlib
 import http.client
 import io
@@ -12,8 +11,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from .proxies import Proxy, proxy_for
@@ -29,8 +27,7 @@ _LOOK_UP = 0.1
 Countdown = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the platform said to a batch."""
 
     status: int
@@ -89,7 +86,6 @@ class HttpTransport(Transport):
 
     def __init__(self, dsn: str, timeout: float, user_agent: str) -> None:
         url = urlsplit(dsn)
-        codecs.lookup("idna")  # imported now, not on the sender's thread in the middle of a fork
         self._secure = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._secure else 80)
