@@ -1,9 +1,11 @@
 """Who did what in a team, when, from where: written with the deed, in the same transaction."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from flask import g, has_request_context, request
 from flask_security import current_user
+from sqlalchemy import ColumnElement, func, select
 
 from .models import EMAIL_LENGTH, AuditEntry, Team, db
 
@@ -31,9 +33,20 @@ ACTIONS: Final = {
     "token.create": "created a team token",
     "token.revoke": "revoked a team token",
 }
+#: What deeds are done to: an action's word before the dot, and how a page names the choice.
+KINDS: Final = {
+    "team": "Team",
+    "member": "People",
+    "invitation": "Invitations",
+    "project": "Projects",
+    "key": "Keys",
+    "token": "API tokens",
+}
 #: Who acts where nobody is logged in.
 COMMAND_LINE: Final = "command line"
 TARGET_LENGTH: Final = 255
+#: Entries that are in memory at once while the log is read.
+READ_AT_ONCE: Final = 500
 
 
 def record(team: Team, action: str, target: str) -> None:
@@ -66,3 +79,26 @@ def _actor() -> str:
 
 def _address() -> str:
     return (request.remote_addr or "") if has_request_context() else ""
+
+
+def count(team: Team, kind: str | None = None) -> int:
+    """How many entries a team has, of one of KINDS or of all."""
+    query = select(func.count()).select_from(AuditEntry).where(*_of(team, kind))
+    return db.session.scalar(query) or 0
+
+
+def entries(
+    team: Team, kind: str | None = None, offset: int = 0, limit: int | None = None
+) -> Iterator[AuditEntry]:
+    """Newest first; read a part at a time, so that a long log is never in memory at once."""
+    newest_first = (AuditEntry.at.desc(), AuditEntry.id.desc())
+    query = select(AuditEntry).where(*_of(team, kind)).order_by(*newest_first)
+    query = query.offset(offset).limit(limit).execution_options(yield_per=READ_AT_ONCE)
+    yield from db.session.scalars(query)
+
+
+def _of(team: Team, kind: str | None) -> list[ColumnElement[bool]]:
+    mine = [AuditEntry.team_id == team.id]
+    if kind is not None:
+        mine.append(AuditEntry.action.startswith(f"{kind}.", autoescape=True))
+    return mine
