@@ -159,7 +159,7 @@ def test_every_ordinary_end_sends_what_waits(
     collector: Collector, ending: str, status: int
 ) -> None:
     done = run(f"visit('a'); visit('b')\n{ending}", collector)
-    assert done.returncode == status
+    assert done.returncode == status, done.stderr
     assert paths(collector) == ["/a", "/b", *(["/late"] if "late" in ending else [])]
 
 
