@@ -58,6 +58,7 @@ class Project(msgspec.Struct, frozen=True):
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """The secret part of a DSN. A project may have several."""
 
+    id: str
     name: str
     dsn: Annotated[str, msgspec.Meta(description="What METRIC_DSN is set to.")]
     created: Time

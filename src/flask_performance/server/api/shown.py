@@ -41,6 +41,7 @@ def project(project: models.Project, *, dsn: bool) -> shapes.Project:
 
 def key(key: models.Key) -> shapes.Key:
     return shapes.Key(
+        id=key.public_id,
         name=key.name,
         dsn=_dsn(key.key),
         created=_time(key.created_at),

@@ -21,7 +21,7 @@ from .assets import Assets, FrontEndMissingError
 from .collector_page import collector_page
 from .headers import SECURITY_HEADERS
 from .live import EXTENSION, LiveView, open_view
-from .pages import project, projects
+from .pages import project, projects, tokens
 from .render import script_json
 
 __all__ = [
@@ -55,6 +55,7 @@ def init_app(app: Flask, store: EventStore) -> None:
     blueprint = Blueprint("dashboard", __name__)
     projects.register(blueprint, store)
     project.register(blueprint, store)
+    tokens.register(blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"assets": assets, "person": access.person(), "theme": theme()})
 
