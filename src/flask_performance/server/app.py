@@ -32,7 +32,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import accounts, api, dashboard
-from .accounts import KeyRing, models
+from .accounts import KeyRing, Meter, models, project_settings, projects
+from .accounts.database import open_engine
 from .accounts.dsn import dsn
 from .collector.endpoint import Collector, Headers
 from .folder import exclusive
@@ -41,7 +42,7 @@ from .jobs import JobRunner, jobs
 from .live.hub import LiveHub
 from .queue.journal import Journal
 from .settings import Settings, SettingsError
-from .store.base import EventStore
+from .store.base import EventStore, Retention
 from .store.duckdb import DuckDBStore
 
 log = logging.getLogger(__name__)
@@ -96,11 +97,14 @@ def platform(settings: Settings) -> Iterator[Platform]:
         ingest = IngestWorker(journal, store, partial(_project_exists, web))
         ingest.start()
         stack.callback(ingest.stop, DRAIN)
-        runner = JobRunner(jobs(store))
+        meter = Meter(open_engine(settings))
+        stack.callback(meter.close)
+        meter.load()
+        runner = JobRunner(jobs(store, meter.save, partial(_kept, web), partial(_existing, web)))
         runner.start()
         stack.callback(runner.stop)
         hub = LiveHub(partial(dashboard.open_view, web), store.revision)
-        collector = Collector(journal, keys.project_id, partial(_collector_page, settings))
+        collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
         yield Platform(Starlette(routes=_routes(web, collector, hub)), hub)
 
@@ -113,6 +117,21 @@ def _project_exists(web: Flask, project_id: int) -> bool:
         except SQLAlchemyError:
             log.warning("Ingest cannot ask whether a project was deleted", exc_info=True)
             return True
+
+
+def _existing(web: Flask) -> set[int]:
+    with web.app_context():
+        return projects.project_ids()
+
+
+def _kept(web: Flask) -> dict[int, Retention]:
+    with web.app_context():
+        kept = project_settings.kept_by_all()
+    return {
+        project_id: Retention(raw_days=one.raw_days, minutes_days=one.minutes_days,
+                              hours_days=one.hours_days)
+        for project_id, one in kept.items()
+    }  # fmt: skip
 
 
 def _collector_page(

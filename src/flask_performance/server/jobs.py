@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from .store.base import EventStore
+from .store.base import EventStore, Retention
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +23,31 @@ class Job:
     seconds: float
 
 
-def jobs(store: EventStore) -> Sequence[Job]:
-    """The table."""
+def jobs(
+    store: EventStore,
+    save_counts: Callable[[], None],
+    kept: Callable[[], Mapping[int, Retention]],
+    existing: Callable[[], AbstractSet[int]],
+) -> Sequence[Job]:
+    """The table. `kept` and `existing` ask the accounts how long which project's data is kept."""
     return (
+        Job("save what the collector counted", save_counts, 2),
         Job("add new requests to the rollups", store.roll, 10),
-        Job("merge rollups and receipts", lambda: store.maintain(time.time_ns() // 1000), 60),
+        Job("merge rollups and receipts", lambda: store.maintain(_now_us()), 60),
+        Job("delete what is older than kept", lambda: store.forget(_now_us(), kept()), 600),
+        Job("delete what deleted projects left", lambda: sweep(store, existing), 60),
     )
+
+
+def sweep(store: EventStore, existing: Callable[[], AbstractSet[int]]) -> None:
+    """Delete the rows of projects that are gone: a server may have stopped between the two."""
+    stored = store.project_ids()  # asked first: a project made meanwhile is not among them
+    for project_id in stored - existing():
+        store.delete_project(project_id)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 class JobRunner:

@@ -10,7 +10,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from flask_performance.server.accounts import KeyRing, KeysUnavailableError, keys, projects, teams
+from flask_performance.server.accounts import (
+    KeyRing,
+    KeysUnavailableError,
+    keys,
+    project_keys,
+    projects,
+    teams,
+)
 from flask_performance.server.accounts.database import open_engine
 from flask_performance.server.accounts.models import Key, Project, db
 from flask_performance.server.settings import Settings
@@ -62,6 +69,12 @@ def ring(data: Path, clock: Clock) -> Iterator[CountedRing]:
     ring.close()
 
 
+def found(ring: KeyRing, key: str) -> int | None:
+    """The project that a key opens."""
+    known = ring.find(key)
+    return None if known is None or known.revoked else known.project_id
+
+
 def key_of(project: Project) -> str:
     assert project.key is not None
     return project.key
@@ -71,19 +84,19 @@ def test_a_known_key_is_asked_once_in_its_life(
     ring: CountedRing, clock: Clock, project: Project
 ) -> None:
     for _ in range(1000):
-        assert ring.project_id(key_of(project)) == project.id
+        assert found(ring, key_of(project)) == project.id
     assert ring.queries == 1
     clock.now += keys.LIFE
-    assert ring.project_id(key_of(project)) == project.id
+    assert found(ring, key_of(project)) == project.id
     assert ring.queries == 2
 
 
 def test_an_unknown_key_is_asked_once_in_its_life(ring: CountedRing, clock: Clock) -> None:
     for _ in range(1000):
-        assert ring.project_id("0" * 32) is None
+        assert ring.find("0" * 32) is None
     assert ring.queries == 1
     clock.now += keys.LIFE
-    assert ring.project_id("0" * 32) is None
+    assert ring.find("0" * 32) is None
     assert ring.queries == 2
 
 
@@ -101,7 +114,7 @@ def test_an_unknown_key_is_asked_once_in_its_life(ring: CountedRing, clock: Cloc
     ],
 )
 def test_what_is_no_key_is_not_asked_at_all(ring: CountedRing, text: str) -> None:
-    assert ring.project_id(text) is None
+    assert ring.find(text) is None
     assert ring.queries == 0
 
 
@@ -109,12 +122,12 @@ def test_invented_keys_fill_no_memory_and_push_out_no_real_one(
     ring: CountedRing, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "CAPACITY", 100)
-    ring.project_id(key_of(project))
+    ring.find(key_of(project))
     for _ in range(1000):
-        ring.project_id(secrets.token_hex(16))
+        ring.find(secrets.token_hex(16))
     assert len(ring._unknown) <= 100
     asked = ring.queries
-    assert ring.project_id(key_of(project)) == project.id
+    assert found(ring, key_of(project)) == project.id
     assert ring.queries == asked
 
 
@@ -124,30 +137,30 @@ def test_a_revoked_key_stops_within_a_second(data: Path, project: Project) -> No
     db.session.add(second)
     db.session.commit()
     first = project.keys[0]
-    assert ring.project_id(first.key) == project.id
-    projects.revoke_key(first)
+    assert found(ring, first.key) == project.id
+    project_keys.revoke_key(first)
     began = time.monotonic()
-    wait_for(lambda: ring.project_id(first.key) is None, 1.0, "the key to stop", every=0.01)
+    wait_for(lambda: found(ring, first.key) is None, 1.0, "the key to stop", every=0.01)
     assert time.monotonic() - began < 1.0
-    assert ring.project_id(second.key) == project.id
+    assert found(ring, second.key) == project.id
     assert project.key == second.key
     ring.close()
 
 
 def test_a_deleted_projects_key_stops(ring: CountedRing, clock: Clock, project: Project) -> None:
     key = key_of(project)
-    assert ring.project_id(key) is not None
+    assert ring.find(key) is not None
     db.session.delete(project)
     db.session.commit()
     clock.now += keys.LIFE
-    assert ring.project_id(key) is None
+    assert ring.find(key) is None
 
 
 @pytest.mark.slow
 def test_a_key_made_by_another_process_works_at_once(ring: CountedRing, data: Path) -> None:
-    ring.project_id("0" * 32)
+    ring.find("0" * 32)
     dsn = run_command(data, "project", "create", "Elsewhere").stdout.strip()
-    assert ring.project_id(dsn.rpartition("/")[2]) is not None
+    assert ring.find(dsn.rpartition("/")[2]) is not None
 
 
 def test_threads_may_ask_at_once(data: Path, project: Project) -> None:
@@ -158,8 +171,8 @@ def test_threads_may_ask_at_once(data: Path, project: Project) -> None:
     def ask() -> None:
         start.wait()
         for _ in range(200):
-            answers.append(ring.project_id(key))
-            ring.project_id(secrets.token_hex(16))
+            answers.append(found(ring, key))
+            ring.find(secrets.token_hex(16))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -174,11 +187,32 @@ def test_while_the_database_cannot_be_read_the_last_answer_holds(
     data: Path, project: Project, ring: CountedRing, clock: Clock
 ) -> None:
     key = project.keys[0].key
-    assert ring.project_id(key) == project.id
+    assert found(ring, key) == project.id
     with db.engine.connect() as connection:
         connection.exec_driver_sql("alter table keys rename to gone")
         connection.commit()
     clock.now += 60
-    assert ring.project_id(key) == project.id
+    assert found(ring, key) == project.id
     with pytest.raises(KeysUnavailableError):
-        ring.project_id(secrets.token_hex(16))
+        ring.find(secrets.token_hex(16))
+
+
+def test_a_revoked_key_says_whose_it_was(data: Path, ring: CountedRing, project: Project) -> None:
+    project_keys.revoke_key(project.keys[0])
+    known = ring.find(project.keys[0].key)
+    assert known is not None
+    assert (known.project_id, known.revoked) == (project.id, True)
+
+
+def test_a_new_quota_is_known_within_a_second(
+    ring: CountedRing, clock: Clock, project: Project
+) -> None:
+    known = ring.find(key_of(project))
+    assert known is not None
+    assert (known.quota_minute, known.quota_month) == (None, None)
+    project.quota_minute, project.quota_month = 10, 1000
+    db.session.commit()
+    clock.now += keys.LIFE
+    known = ring.find(key_of(project))
+    assert known is not None
+    assert (known.quota_minute, known.quota_month) == (10, 1000)

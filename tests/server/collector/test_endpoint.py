@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
-from flask_performance.server.accounts import KeysUnavailableError
+from flask_performance.server.accounts import KeysUnavailableError, KnownKey, Meter
 from flask_performance.server.collector import endpoint
 from flask_performance.server.collector.endpoint import Collector, _count
 from flask_performance.server.payload import SMALL
@@ -22,6 +23,7 @@ from tests.support.http import Answer
 
 KEY = "c5b35bc078844a59a15dd506e08f3ae6"
 ADDRESS = f"/v1/collector/{KEY}"
+REVOKED = "d" * 32
 GZIP = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
 
@@ -31,7 +33,10 @@ class Desk:
     def __init__(self, folder: Path, max_waiting: int = 2**30) -> None:
         self.file = folder / "journal.sqlite3"
         self.journal = Journal(self.file, max_waiting=max_waiting)
-        self.collector = Collector(self.journal, {KEY: 7}.get, self.page)
+        self.now = 1_763_726_405.0  # five seconds into a minute
+        self.meter = Meter(create_engine("sqlite://"), lambda: self.now)
+        self.keys = {KEY: KnownKey(1, 7), REVOKED: KnownKey(2, 7, revoked=True)}
+        self.collector = Collector(self.journal, self.keys.get, self.meter, self.page)
 
     def close(self) -> None:
         self.collector.close()
@@ -191,7 +196,7 @@ def test_a_long_body_leaves_the_event_loop_alone(
     """The loop goes on while a long body is decoded, and only a long one goes to the thread."""
     threads = []
 
-    def count(text: bytes, gzip: bool) -> int:
+    def count(text: bytes, gzip: bool) -> tuple[int, str | None]:
         threads.append(threading.current_thread().name)
         return _count(text, gzip)
 
@@ -223,10 +228,10 @@ def test_a_full_disk(desk: Desk) -> None:
 def test_keys_that_cannot_be_read(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
 
-    def project_id(key: str) -> int | None:
+    def find(key: str) -> KnownKey | None:
         raise KeysUnavailableError("the accounts' database cannot be read")
 
-    desk.collector = Collector(desk.journal, project_id, desk.page)
+    desk.collector = Collector(desk.journal, find, desk.meter, desk.page)
     answer = desk.refusal(503, body(batch()))
     assert answer.headers["retry-after"] == "5"
     desk.journal.close()

@@ -2,11 +2,14 @@
 
 `init_app` and `upgrade` join the accounts to the web app; `users`, `teams`, `projects` and
 `tokens` answer pages and API; `permissions` says who may do what;
-`KeyRing` answers the collector. The rest is inside knowledge.
+`KeyRing` and `Meter` answer the collector. The rest is inside knowledge.
 """
 
 from .database import upgrade
-from .keys import KeyRing, KeysUnavailableError
+from .keys import KeyRing, KeysUnavailableError, KnownKey
+from .meter import Meter
 from .setup import csrf, init_app
 
-__all__ = ["KeyRing", "KeysUnavailableError", "csrf", "init_app", "upgrade"]
+__all__ = [
+    "KeyRing", "KeysUnavailableError", "KnownKey", "Meter", "csrf", "init_app", "upgrade",
+]  # fmt: skip

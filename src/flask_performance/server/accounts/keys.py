@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_performance.server.settings import Settings
 
 from .database import open_engine
-from .models import Key
+from .models import Key, Project
 
 #: How long an answer is believed (seconds). A revoked key works at most this much longer.
 LIFE = 0.5
@@ -21,11 +21,27 @@ CAPACITY = 10_000
 T = TypeVar("T")
 
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_PROJECT = select(Key.project_id).where(Key.key == bindparam("key"), Key.revoked_at.is_(None))
+_FIND = (
+    select(Key.id, Key.project_id, Key.revoked_at, Project.quota_minute, Project.quota_month)
+    .join(Key.project)
+    .where(Key.key == bindparam("key"))
+)
 
 
 class KeysUnavailableError(Exception):
     """The accounts' database cannot be read just now, and the key is not remembered."""
+
+
+class KnownKey(NamedTuple):
+    """What the collector has to know of a key."""
+
+    id: int
+    project_id: int
+    #: Requests that the project's keys may bring together in a minute, in a month. None: any.
+    quota_minute: int | None = None
+    quota_month: int | None = None
+    #: It opens nothing any more; known is only whose it was.
+    revoked: bool = False
 
 
 class KeyRing:
@@ -39,9 +55,9 @@ class KeyRing:
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
-        # key -> (project or None, believed until). Known and invented keys apart, so that a flood
+        # key -> (answer, believed until). Known and invented keys apart, so that a flood
         # of the latter does not push out the former. Each change is one atomic operation of dict.
-        self._known: dict[str, tuple[int, float]] = {}
+        self._known: dict[str, tuple[KnownKey, float]] = {}
         self._unknown: dict[str, float] = {}
 
     @classmethod
@@ -49,8 +65,8 @@ class KeyRing:
         """On a connection pool of its own. The database must have been upgraded."""
         return cls(open_engine(settings))
 
-    def project_id(self, key: str) -> int | None:
-        """The internal id of the key's project; None for an unknown or revoked key.
+    def find(self, key: str) -> KnownKey | None:
+        """None for a key that no project has or had.
 
         While the database cannot be read, the last answer holds. Raises KeysUnavailableError.
         """
@@ -64,19 +80,21 @@ class KeyRing:
                 raise KeysUnavailableError("the accounts' database cannot be read") from error
             return entry[0]
 
-    def _look_up(self, key: str) -> int | None:
+    def _look_up(self, key: str) -> KnownKey | None:
         now = self._clock()
         if now < self._unknown.get(key, 0.0) or not _KEY.fullmatch(key):
             return None
         with self._engine.connect() as connection:
-            project_id = connection.scalar(_PROJECT, {"key": key})
+            row = connection.execute(_FIND, {"key": key}).one_or_none()
         # The answer is as old as the question: `now` was taken before the read.
-        if project_id is None:
+        if row is None:
             self._known.pop(key, None)
             _put(self._unknown, key, now + LIFE)
-        else:
-            _put(self._known, key, (project_id, now + LIFE))
-        return project_id
+            return None
+        id, project_id, revoked_at, quota_minute, quota_month = row
+        found = KnownKey(id, project_id, quota_minute, quota_month, revoked_at is not None)
+        _put(self._known, key, (found, now + LIFE))
+        return found
 
     def close(self) -> None:
         self._engine.dispose()

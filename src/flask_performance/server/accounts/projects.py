@@ -1,4 +1,4 @@
-"""Projects and their keys. Every function needs an app context.
+"""Projects: who sees them; making, moving and deleting them. All of it needs an app context.
 
 Whatever a user may not see is None or left out, so that "not yours" and "not there" look alike.
 """
@@ -7,7 +7,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, selectinload
 
-from .models import Key, Member, Project, Team, User, db, now
+from . import audit
+from .models import Key, Member, Project, Team, User, db
 from .names import RefusedError, clean_name
 
 
@@ -38,21 +39,64 @@ def project_for(user: User, public_id: str) -> Project | None:
 
 def create_project(team: Team, name: str) -> Project:
     """A project with its first key. Raises RefusedError."""
-    name = clean_name(name)
-    taken = f"The team {team.name!r} already has a project named {name!r}; choose another name."
-    if db.session.scalar(select(exists().where(Project.team_id == team.id, Project.name == name))):
-        raise RefusedError(taken)
+    name = free_name(team, name)
     project = Project(team=team, name=name, keys=[Key()])
     db.session.add(project)
+    audit.record(team, "project.create", name)
+    commit_name(team, name)
+    return project
+
+
+def move_project(project: Project, team: Team) -> None:
+    """Into another team, with its keys, settings and data. Raises RefusedError."""
+    old = project.team
+    if old.id == team.id:
+        raise RefusedError(f"The project is in the team {team.name!r} already.")
+    name = free_name(team, project.name)
+    audit.record(old, "project.move_out", f"{name} to {team.name}")
+    audit.record(team, "project.move_in", f"{name} from {old.name}")
+    project.team = team
+    commit_name(team, name)
+
+
+def delete_project(project: Project) -> int:
+    """Gone, with its keys: the collector refuses them within a second. Returns its id.
+
+    Its rows in the event store are the caller's to delete, afterwards.
+    """
+    project_id = project.id
+    audit.record(project.team, "project.delete", project.name)
+    db.session.delete(project)
+    db.session.commit()
+    return project_id
+
+
+def project_ids() -> set[int]:
+    """Every project there is."""
+    return set(db.session.scalars(select(Project.id)))
+
+
+def free_name(team: Team, name: str, project: Project | None = None) -> str:
+    """The name, clean. Raises RefusedError where another project of the team has it."""
+    name = clean_name(name)
+    same = select(Project.id).where(Project.team_id == team.id, Project.name == name)
+    if project is not None:
+        same = same.where(Project.id != project.id)
+    with db.session.no_autoflush:
+        if db.session.scalar(select(exists(same))):
+            raise RefusedError(_taken(team.name, name))
+    return name
+
+
+def commit_name(team: Team, name: str) -> None:
+    """Commit what gives a project of the team this name. Raises RefusedError."""
+    named = team.name
     try:
         db.session.commit()
     except IntegrityError as error:  # somebody else was faster
         db.session.rollback()
-        raise RefusedError(taken) from error
-    return project
+        raise RefusedError(_taken(named, name)) from error
 
 
-def revoke_key(key: Key) -> None:
-    """From now on the collector refuses it, within a second."""
-    key.revoked_at = now()
-    db.session.commit()
+def _taken(team: str, name: str) -> str:
+    return f"The team {team!r} already has a project named {name!r}; choose another name."

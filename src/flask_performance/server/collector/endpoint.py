@@ -16,7 +16,9 @@ import msgspec
 
 from flask_performance.wire import MAX_BODY
 
-from ..accounts import KeysUnavailableError
+from ..accounts import KeysUnavailableError, KnownKey, Meter
+from ..accounts.meter import Reason
+from ..accounts.quotas import Over
 from ..payload import SMALL, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
 
@@ -25,14 +27,20 @@ Receive = Callable[[], Any]
 Send = Callable[[dict[str, Any]], Any]
 
 Headers = list[tuple[bytes, bytes]]
-#: A key to the accounts' id of its project, or None.
-ProjectId = Callable[[str], int | None]
+#: What the accounts know of a key; None: it was never any project's.
+FindKey = Callable[[str], KnownKey | None]
 #: (base URL, key, whether a project has it) to HTML and its headers.
 Page = Callable[[str, str, bool], tuple[str, Headers]]
 
 JSON: Final = (b"content-type", b"application/json")
 HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 RETRY_AFTER: Final = (b"retry-after", b"5")  # seconds
+#: Why a project's batch was refused, by the answer's status; the others are counted by themselves.
+REASONS: Final[dict[int, Reason]] = {
+    400: "malformed", 413: "too_large", 415: "wrong_type", 503: "busy",
+}  # fmt: skip
+#: What a quota counts, in words.
+QUOTAS: Final[dict[str, str]] = {"minute_quota": "a minute", "month_quota": "a month"}
 #: The collector's address and one slash more, which a 2019 client may be configured with.
 ADDRESS: Final = re.compile(r"/v1/collector/([^/]+)/?")
 
@@ -53,13 +61,14 @@ class ClientGoneError(Exception):
 class Collector:
     """The ASGI application of `POST /v1/collector/<key>`, and of all else below `/v1`: a 404.
 
-    `project_id` turns a key into the accounts' project id, or None; `page` makes what a person
-    sees who opens the address in a browser.
+    `find` looks a key up, `meter` counts and holds the projects' quotas, `page` makes what a
+    person sees who opens the address in a browser.
     """
 
-    def __init__(self, queue: Queue, project_id: ProjectId, page: Page) -> None:
+    def __init__(self, queue: Queue, find: FindKey, meter: Meter, page: Page) -> None:
         self._queue = queue
-        self._project_id = project_id
+        self._find = find
+        self._meter = meter
         self._page = page
         # Long bodies are decoded here and not on the event loop, one after the other: decoding
         # keeps the interpreter to itself, so that more threads would only take more memory.
@@ -89,7 +98,8 @@ class Collector:
 
     async def _show(self, scope: Scope, key: str, send: Send) -> None:
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-        known = self._project_id(key) is not None
+        found = self._find(key)
+        known = found is not None and not found.revoked
         html, headers = self._page(f"{scope['scheme']}://{host}", key, known)
         await _answer(send, 200 if known else 404, html.encode(), HTML, *headers)
 
@@ -100,27 +110,50 @@ class Collector:
                 405, "Post requests here as JSON; this address takes no other method than POST.",
                 (b"allow", b"POST, GET, HEAD"),
             )  # fmt: skip
-        headers = dict(scope["headers"])
-        project_id = self._project_of(key)
-        _check_type(headers)
-        gzip = _is_gzip(headers)
-        body = await _read(headers, receive)
-        if _is_small(body, gzip):
-            accepted = _count(body, gzip)
-        else:
-            loop = asyncio.get_running_loop()
-            accepted = await loop.run_in_executor(self._decoder, _count, body, gzip)
-        await self._keep(Envelope(project_id, time.time_ns() // 1000, gzip, body))
-        return accepted
+        found = self._working(key)
+        try:
+            return await self._take(found, dict(scope["headers"]), receive)
+        except Refusal as refusal:
+            if reason := REASONS.get(refusal.status):
+                self._meter.refuse(found, reason)
+            raise
 
-    def _project_of(self, key: str) -> int:
-        project_id = self._project_id(key)
-        if project_id is None:
+    def _working(self, key: str) -> KnownKey:
+        found = self._find(key)
+        if found is None or found.revoked:
+            if found is not None:
+                self._meter.refuse(found, "revoked_key")
             raise Refusal(
                 401, "No project has this key. Copy the DSN from the project's set-up page again; "
                 "a revoked key stops working at once.",
             )  # fmt: skip
-        return project_id
+        return found
+
+    async def _take(self, key: KnownKey, headers: dict[bytes, bytes], receive: Receive) -> int:
+        _check_type(headers)
+        gzip = _is_gzip(headers)
+        body = await _read(headers, receive)
+        if _is_small(body, gzip):
+            requests, instance = _count(body, gzip)
+        else:
+            loop = asyncio.get_running_loop()
+            requests, instance = await loop.run_in_executor(self._decoder, _count, body, gzip)
+        self._admit(key, requests, instance)
+        try:
+            await self._keep(Envelope(key.project_id, time.time_ns() // 1000, gzip, body))
+        except BaseException:
+            self._meter.take_back(key, requests)
+            raise
+        self._meter.accepted(key, requests, instance)
+        return requests
+
+    def _admit(self, key: KnownKey, requests: int, instance: str | None) -> None:
+        """Raises Refusal where a quota has no room."""
+        over = self._meter.admit(key, requests)
+        if over is not None:
+            self._meter.refuse(key, over.reason)
+            self._meter.hold(key, requests, instance, over.reason)
+            raise _over_quota(over)
 
     async def _keep(self, envelope: Envelope) -> None:
         try:
@@ -132,6 +165,15 @@ class Collector:
             ) from None  # fmt: skip
         except QueueUnavailableError as error:
             raise Refusal(503, f"Not kept ({error}); send it again later.", RETRY_AFTER) from error
+
+
+def _over_quota(over: Over) -> Refusal:
+    return Refusal(
+        429,
+        f"The project is over its quota of {over.quota:,} requests {QUOTAS[over.reason]}; "
+        f"send it again in {over.seconds:,} s.",
+        (b"retry-after", b"%d" % over.seconds),
+    )
 
 
 def _key(scope: Scope) -> str:
@@ -194,15 +236,20 @@ def _is_small(body: bytes, gzip: bool) -> bool:
     return unzip.eof
 
 
-def _count(body: bytes, gzip: bool) -> int:
-    """How many requests a body carries. Raises Refusal where it is malformed."""
+def _count(body: bytes, gzip: bool) -> tuple[int, str | None]:
+    """How many requests a body carries, and whose it is; the 2019 client does not say.
+
+    Raises Refusal where it is malformed.
+    """
     try:
         message = decode(unpack(body) if gzip else body)
     except PayloadTooLargeError as error:
         raise Refusal(413, str(error)) from error
     except PayloadError as error:
         raise Refusal(400, str(error)) from error
-    return 1 if isinstance(message, Single) else len(message.requests)
+    if isinstance(message, Single):
+        return 1, None
+    return len(message.requests), message.instance.id
 
 
 async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:

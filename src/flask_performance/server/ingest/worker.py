@@ -132,8 +132,16 @@ class IngestWorker:
             self._bury(one)
         done = entries[: taken.entries]
         self._append_patiently(taken.block, done[-1][0])
+        self._delete_again(taken.block)
         self._advance(done)
         return taken.entries
+
+    def _delete_again(self, block: Block) -> None:
+        """A project may have been deleted while its block was under way: after it was asked for,
+        before it was stored. Who deletes does so in the accounts first, then in the store."""
+        for project_id in block.project_ids:
+            if not self._exists(project_id):
+                self._store.delete_project(project_id)
 
     def _advance(self, entries: Entries) -> None:
         self._position = entries[-1][0]

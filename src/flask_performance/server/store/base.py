@@ -6,7 +6,7 @@ internal integers; who may see which project is decided before a question reache
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+#: An instance is known for so long at least: what it says then counts from what it said before.
+LEDGER_DAYS = 90
 #: An instance that said nothing for this long before the end of a window is silent.
 SILENT_US = 5 * MINUTE_US
 
@@ -65,6 +68,25 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
+class Thresholds(msgspec.Struct, frozen=True):
+    """Apdex thresholds in microseconds: the project's, and those that operations have of their own.
+
+    A response up to it satisfies, one up to four times as long is tolerated (apdex.org).
+    """
+
+    us: int
+    #: (method, route, threshold).
+    own: tuple[tuple[str, str, int], ...] = ()
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """Days that a project's data is kept. What is coarser is kept for at least as long."""
+
+    raw_days: int
+    minutes_days: int
+    hours_days: int
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of a set of requests. Quantiles are within 1 % and None where nothing happened.
 
@@ -77,6 +99,17 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     p50_us: float | None
     p95_us: float | None
     p99_us: float | None
+    #: Requests that satisfied, and that were tolerated; an error is neither. None: not asked for.
+    #: Exact where single requests are read; in rollups a threshold is met within 1 %.
+    satisfied: int | None = None
+    tolerated: int | None = None
+
+    @property
+    def apdex(self) -> float | None:
+        """0 to 1; None where nothing happened or nobody asked."""
+        if self.satisfied is None or self.tolerated is None or not self.requests:
+            return None
+        return (self.satisfied + self.tolerated / 2) / self.requests
 
 
 class OperationStats(Stats, frozen=True, kw_only=True):
@@ -213,11 +246,14 @@ class EventStore(ABC):
         """A number that changes whenever something was stored for the project. Cheap."""
 
     @abstractmethod
-    def summary(self, filter: Filter) -> Stats: ...
+    def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
+        """With thresholds: the Apdex too, every request judged by its own operation's."""
 
     @abstractmethod
-    def operations(self, filter: Filter) -> list[OperationStats]:
-        """All operations with requests in the window, most total time first."""
+    def operations(
+        self, filter: Filter, thresholds: Thresholds | None = None
+    ) -> list[OperationStats]:
+        """All operations with requests in the window, most total time first. Apdex as `summary`."""
 
     @abstractmethod
     def series(self, filter: Filter, step_us: int) -> list[Point]:
@@ -258,8 +294,24 @@ class EventStore(ABC):
         """All names ever seen, sorted."""
 
     @abstractmethod
+    def last_seen_by_environment(self, project_id: int) -> dict[str | None, int]:
+        """When each environment was last heard; None: instances that name none."""
+
+    @abstractmethod
+    def project_ids(self) -> set[int]:
+        """Every project that has rows."""
+
+    @abstractmethod
     def delete_project(self, project_id: int) -> None:
         """Forget every row of the project."""
+
+    @abstractmethod
+    def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
+        """Timed work: delete what is older than its project keeps it; others keep everything.
+
+        Single requests go only when the rollups have them. The ledger of an instance goes as a
+        whole, when it was silent for as long as hours are kept, and for `LEDGER_DAYS` at least.
+        """
 
     @abstractmethod
     def roll(self) -> None:

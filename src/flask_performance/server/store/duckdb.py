@@ -9,14 +9,14 @@ DuckDBReader  questions           every question has a cursor of its own; snapsh
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import duckdb
 import msgspec
 import numpy as np
 
-from .base import HOUR_US, MINUTE_US
+from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey
 from .duckdb_file import REMEMBER_US, DuckDBFile
 from .known import KnownInstance
@@ -212,6 +212,30 @@ class DuckDBStore(DuckDBFile):
                 connection.execute(statement, named(statement, {"steps": steps}))
             connection.execute(done, {"table": table, "steps": steps})
         self._unmerged[table].difference_update(steps)
+
+    def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
+        for project_id, retention in kept.items():
+            for table, days, condition in (
+                ("request", retention.raw_days, "id <= $rolled"),
+                ("rollup_minute", retention.minutes_days, "true"),
+                ("rollup_hour", retention.hours_days, "true"),
+            ):
+                statement = load("forget", table=table, condition=condition)
+                self._forget(statement, project_id, now_us - days * DAY_US)
+            ledger_us = now_us - max(retention.hours_days, LEDGER_DAYS) * DAY_US
+            for table in (
+                "dropped",
+                "receipt",
+            ):
+                self._forget(load("forget_ledger", table=table), project_id, ledger_us)
+
+    def _forget(self, statement: str, project_id: int, before_us: int) -> None:
+        with self._write:
+            parameters = {
+                "project_id": project_id, "before_us": before_us, "rolled": self._meta("rolled"),
+            }  # fmt: skip
+            with self._transaction() as connection:
+                connection.execute(statement, named(statement, parameters))
 
     def delete_project(self, project_id: int) -> None:
         with self._write:

@@ -23,6 +23,7 @@ from .base import (
     Pulse,
     RequestRow,
     Stats,
+    Thresholds,
     UnknownCursorError,
 )
 from .block import OperationKey
@@ -60,6 +61,11 @@ RELEASE_IS = {
     "request": "c.instance_id in (select id from instance where release = $release)",
 }
 
+#: The threshold of a cell's operation.
+OWN_THRESHOLD = (
+    "coalesce($own_us::bigint[][list_position($own_operations::integer[], operation_id)], "
+    "$apdex_us)"
+)
 #: After everything: where a list begins.
 NO_CURSOR = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
@@ -73,6 +79,10 @@ class Sql(NamedTuple):
     parameters: dict[str, Any]
 
 
+#: Nobody asked for Apdex.
+NOT_JUDGED = Sql("", {})
+
+
 class DuckDBReader(EventStore):
     """The reading half of `DuckDBStore`."""
 
@@ -83,18 +93,42 @@ class DuckDBReader(EventStore):
     def revision(self, project_id: int) -> int:
         return self._revisions.get(project_id, 0)
 
-    def summary(self, filter: Filter) -> Stats:
-        return grouped_stats(self._histogram("0", filter)).get(0, NOTHING)
+    def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
+        columns = self._histogram("0", filter, thresholds=thresholds)
+        return grouped_stats(columns).get(0, NOTHING)
 
     def _histogram(
-        self, group: str, filter: Filter, project_ids: Sequence[int] | None = None
+        self,
+        group: str,
+        filter: Filter,
+        project_ids: Sequence[int] | None = None,
+        thresholds: Thresholds | None = None,
     ) -> Columns:
         """The histogram of every group, which is an expression over a request's columns."""
         cells = self._cells(filter, project_ids)
-        return self._columns(load("histogram", group=group, cells=cells.sql), cells.parameters)
+        judged = NOT_JUDGED if thresholds is None else self._judged(filter.project_id, thresholds)
+        statement = load("histogram", group=group, judged=judged.sql, cells=cells.sql)
+        return self._columns(statement, cells.parameters | judged.parameters)
 
-    def operations(self, filter: Filter) -> list[OperationStats]:
-        columns = self._histogram("operation_id", filter)
+    def _judged(self, project_id: int, thresholds: Thresholds) -> Sql:
+        """The columns that count for Apdex."""
+        parameters: dict[str, Any] = {"apdex_us": thresholds.us}
+        own = {
+            self._operations[key]: us
+            for key in list(self._operations)
+            if key.project_id == project_id
+            for method, route, us in thresholds.own
+            if (key.method, key.route) == (method, route)
+        }
+        if not own:
+            return Sql(load("apdex", threshold="$apdex_us"), parameters)
+        parameters |= {"own_operations": list(own), "own_us": list(own.values())}
+        return Sql(load("apdex", threshold=OWN_THRESHOLD), parameters)
+
+    def operations(
+        self, filter: Filter, thresholds: Thresholds | None = None
+    ) -> list[OperationStats]:
+        columns = self._histogram("operation_id", filter, thresholds=thresholds)
         # Read after the question, so that every operation that it found is there; an endpoint that
         # was renamed does not split an operation, and the newest name is shown.
         keys = sorted(
@@ -242,6 +276,12 @@ class DuckDBReader(EventStore):
 
     def environments(self, project_id: int) -> list[str]:
         return [name for (name,) in self._rows(load("environments"), {"project_id": project_id})]
+
+    def last_seen_by_environment(self, project_id: int) -> dict[str | None, int]:
+        return dict(self._rows(load("last_seen_by_environment"), {"project_id": project_id}))
+
+    def project_ids(self) -> set[int]:
+        return {project_id for (project_id,) in self._rows(load("project_ids"))}
 
     # -- from a filter to SQL --------------------------------------------------------------------
 

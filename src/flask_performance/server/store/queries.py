@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .latency import BUCKET_SQL
+from .latency import BUCKET_SQL, TYPICAL_SQL
 
 FOLDER = Path(__file__).parent / "sql"
 
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "sql"
 def load(name: str, **words: str) -> str:
     """The text of `sql/<name>.sql`."""
     text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    for word, value in {**words, "bucket": BUCKET_SQL}.items():
+    for word, value in {**words, "bucket": BUCKET_SQL, "typical": TYPICAL_SQL}.items():
         text = text.replace(f"@{word}", value)
     return text
 

@@ -16,6 +16,8 @@ NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=
 Columns = dict[str, Any]
 
 COUNTS: Final = ("requests", "errors", "duration_us")  # the last in double, see sql/schema.sql
+#: Only where Apdex was asked for.
+JUDGED: Final = ("satisfied", "tolerated")
 KINDS: Final = (
     "informational", "success", "redirect", "client_error", "server_error", "disconnected",
 )  # fmt: skip
@@ -23,9 +25,10 @@ KINDS: Final = (
 
 def grouped_stats(columns: Columns) -> dict[int, Stats]:
     """The numbers of every group."""
+    names = COUNTS + tuple(name for name in JUDGED if name in columns)
     return {
         group: Stats(**counts, p50_us=p50, p95_us=p95, p99_us=p99)
-        for group, counts, (p50, p95, p99) in _groups(columns, COUNTS)
+        for group, counts, (p50, p95, p99) in _groups(columns, names)
     }
 
 

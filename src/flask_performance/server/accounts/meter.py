@@ -1,0 +1,236 @@
+"""What comes in and what is refused, by key and project: counted in memory, saved by timed work.
+
+A crash loses what was counted since the last `save`, some seconds of the numbers that pages show
+and that the month's quota is held against; the requests themselves are in the journal.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from .keys import KnownKey
+from .models import Key, Project, Refusal, Usage
+from .quotas import Over, QuotaReason, Quotas
+
+#: Why the collector refused a batch of a project. A closed list; pages say each in words.
+Reason = Literal["revoked_key", "malformed", "too_large", "wrong_type", "busy"] | QuotaReason
+#: Refusals this far apart (seconds) are two rows of refusals, not one: longer than a client waits.
+PAUSE: Final = 3 * 60
+PAUSES: Final[dict[str, int]] = {"month_quota": 2 * 3600}
+#: Processes of a project whose refused batch is remembered, and for how long (seconds).
+MOST_HELD: Final = 1_000
+HELD_LIFE: Final = 2 * 3600
+
+
+class Burst(NamedTuple):
+    """Refusals since the last save."""
+
+    batches: int
+    first: float
+    last: float
+
+
+class Held(NamedTuple):
+    """A batch that waits in its process for room in a quota."""
+
+    requests: int
+    at: float
+    reason: str
+
+
+class Meter:
+    """Counts for the collector's event loop; `save` runs in another thread."""
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._now = now
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+        self._quotas = Quotas()
+        #: Unsaved: requests and last use by key; refusals by project and reason.
+        self._used: dict[int, tuple[int, float]] = {}
+        self._refused: dict[tuple[int, str], Burst] = {}
+        #: By project and instance: the batch that was refused last.
+        self._held: dict[int, dict[str, Held]] = {}
+        self._held_saved: dict[tuple[int, str], int] = {}
+
+    def load(self) -> None:
+        """Take up the month's counts of the run before. Raises SQLAlchemyError."""
+        with self._engine.begin() as connection:
+            connection.execute(update(Refusal).values(held=0))
+            self._quotas.saved(self._totals(connection))
+
+    # -- on the collector's event loop -----------------------------------------------------------
+
+    def admit(self, key: KnownKey, requests: int) -> Over | None:
+        """Count so many requests of a key, unless a quota has no room for them: then say which."""
+        now = self._now()
+        with self._lock:
+            over = self._quotas.over(key, requests, now)
+            if over is None:
+                self._quotas.add(key.project_id, requests, now)
+        return over
+
+    def take_back(self, key: KnownKey, requests: int) -> None:
+        """What was admitted could not be kept."""
+        with self._lock:
+            self._quotas.add(key.project_id, -requests, self._now())
+
+    def accepted(self, key: KnownKey, requests: int, instance: str | None) -> None:
+        """What was admitted is kept."""
+        now = self._now()
+        with self._lock:
+            self._used[key.id] = (self._used.get(key.id, (0, 0.0))[0] + requests, now)
+            if instance is not None and key.project_id in self._held:
+                self._held[key.project_id].pop(instance, None)
+
+    def refuse(self, key: KnownKey, reason: Reason) -> None:
+        """Count a batch that was refused."""
+        now = self._now()
+        place = (key.project_id, reason)
+        with self._lock:
+            old = self._refused.get(place, Burst(0, now, now))
+            self._refused[place] = Burst(old.batches + 1, old.first, now)
+
+    def hold(self, key: KnownKey, requests: int, instance: str | None, reason: Reason) -> None:
+        """Remember a batch that is over a quota: its process keeps it and sends it again."""
+        if instance is None:
+            return
+        with self._lock:
+            held = self._held.setdefault(key.project_id, {})
+            if len(held) < MOST_HELD or instance in held:
+                held[instance] = Held(requests, self._now(), reason)
+
+    # -- timed work ------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write what is new. Raises SQLAlchemyError; then it is written the next time."""
+        with self._saving:
+            with self._lock:
+                usage = self._quotas.take()
+                used, self._used = self._used, {}
+                refused, self._refused = self._refused, {}
+                held = self._held_now()
+            changed = {k: n for k, n in held.items() if self._held_saved.get(k, 0) != n}
+            changed |= dict.fromkeys(self._held_saved.keys() - held.keys(), 0)
+            if not (usage or used or refused or changed):
+                return
+            try:
+                totals = self._write(usage, used, refused, changed)
+            except BaseException:
+                with self._lock:
+                    self._put_back(used, refused)
+                raise
+            with self._lock:
+                self._quotas.saved(totals)
+            self._held_saved = held
+
+    def close(self) -> None:
+        """Save for the last time, and give the connections back."""
+        try:
+            self.save()
+        finally:
+            self._engine.dispose()
+
+    def _held_now(self) -> dict[tuple[int, str], int]:
+        """Requests that wait, by project and reason; what is too old is forgotten."""
+        since = self._now() - HELD_LIFE
+        found: dict[tuple[int, str], int] = {}
+        for project_id, batches in self._held.items():
+            for instance, held in list(batches.items()):
+                if held.at < since:
+                    del batches[instance]
+                    continue
+                place = (project_id, held.reason)
+                found[place] = found.get(place, 0) + held.requests
+        return found
+
+    def _put_back(
+        self, used: dict[int, tuple[int, float]], refused: dict[tuple[int, str], Burst]
+    ) -> None:
+        self._quotas.put_back()
+        for key, (requests, last) in used.items():
+            more, newer = self._used.get(key, (0, last))
+            self._used[key] = (requests + more, newer)
+        for place, old in refused.items():
+            new = self._refused.get(place, old._replace(batches=0))
+            self._refused[place] = Burst(old.batches + new.batches, old.first, new.last)
+
+    # -- the database ----------------------------------------------------------------------------
+
+    def _write(
+        self,
+        usage: dict[tuple[int, str], int],
+        used: dict[int, tuple[int, float]],
+        refused: dict[tuple[int, str], Burst],
+        held: dict[tuple[int, str], int],
+    ) -> dict[tuple[int, str], int]:
+        """The totals of the month afterwards."""
+        with self._engine.begin() as connection:
+            for key, (requests, last) in used.items():
+                connection.execute(
+                    update(Key)
+                    .where(Key.id == key)
+                    .values(used=Key.used + requests, last_used_at=_moment(last))
+                )
+            there = _existing(connection, (place[0] for place in (*usage, *refused, *held)))
+            for (project_id, month), requests in usage.items():
+                if project_id in there:
+                    _add_usage(connection, project_id, month, requests)
+            for (project_id, reason), burst in refused.items():
+                if project_id in there:
+                    _add_refusals(connection, project_id, reason, burst)
+            for (project_id, reason), requests in held.items():
+                connection.execute(_refusal(project_id, reason).values(held=requests))
+            return self._totals(connection)
+
+    def _totals(self, connection: Connection) -> dict[tuple[int, str], int]:
+        month = self._quotas.month(self._now()).name
+        rows = connection.execute(
+            select(Usage.project_id, Usage.requests).where(Usage.month == month)
+        )
+        return {(project_id, month): requests for project_id, requests in rows}
+
+
+def _existing(connection: Connection, project_ids: Iterable[int]) -> set[int]:
+    """Those of the projects that were not deleted meanwhile."""
+    return set(connection.scalars(select(Project.id).where(Project.id.in_(set(project_ids)))))
+
+
+def _add_usage(connection: Connection, project_id: int, month: str, requests: int) -> None:
+    done = connection.execute(
+        update(Usage)
+        .where(Usage.project_id == project_id, Usage.month == month)
+        .values(requests=Usage.requests + requests)
+    )
+    if not done.rowcount:
+        connection.execute(
+            insert(Usage).values(project_id=project_id, month=month, requests=requests)
+        )
+
+
+def _add_refusals(connection: Connection, project_id: int, reason: str, burst: Burst) -> None:
+    first, last = _moment(burst.first), _moment(burst.last)
+    before = connection.scalar(
+        select(Refusal.last_at).where(Refusal.project_id == project_id, Refusal.reason == reason)
+    )
+    if before is None:
+        row = {"project_id": project_id, "reason": reason, "batches": burst.batches}
+        connection.execute(insert(Refusal).values(**row, since=first, last_at=last, held=0))
+        return
+    values: dict[Any, Any] = {"batches": Refusal.batches + burst.batches, "last_at": last}
+    if (first - before).total_seconds() > PAUSES.get(reason, PAUSE):
+        values["since"] = first
+    connection.execute(_refusal(project_id, reason).values(**values))
+
+
+def _refusal(project_id: int, reason: str) -> Any:
+    return update(Refusal).where(Refusal.project_id == project_id, Refusal.reason == reason)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
