@@ -3,6 +3,9 @@ again, and the ledger tells the truth."""
 
 import json
 import logging
+import subprocess
+import sys
+import textwrap
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -345,3 +348,42 @@ def test_a_body_is_a_plain_gzip_file_of_json(collector: Collector, shop: Shop) -
     body = collector.received[0].body
     assert body[:2] == b"\x1f\x8b"
     assert json.loads(zlib.decompress(body, wbits=31)) == collector.received[0].batch
+
+
+@pytest.mark.slow
+def test_one_thread_at_full_speed_loses_nothing(collector: Collector) -> None:
+    """In a process of its own: the collector must not fight with it for the interpreter. What is
+    let pass is for a machine that does not give the collector its turn for half a second."""
+    script = """
+        import sys, time
+        from flask import Flask
+        from werkzeug.test import EnvironBuilder
+        from flask_performance import PerformanceCollector
+
+        app = Flask("shop")
+        app.add_url_rule("/<int:number>", "page", lambda number: str(number))
+        app.config.update(METRIC_DSN=sys.argv[1], METRIC_TIMEOUT=10)
+        pc = PerformanceCollector(app)
+        environ = EnvironBuilder("/7").get_environ()
+        calls, end = 0, time.monotonic() + 4
+        while time.monotonic() < end:
+            body = app(environ.copy(), lambda *_: None)
+            list(body)
+            body.close()
+            calls += 1
+        pc.stop(app, 30)
+        print(calls)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script), collector.dsn],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    calls = int(done.stdout)
+    ledger = collector.received[-1].batch["ledger"]
+    dropped = sum(ledger["dropped"].values())
+    assert ledger["seen"] == ledger["sent"] + dropped == calls
+    assert sum(len(batch["requests"]["start_us"]) for batch in collector.accepted.values()) == (
+        calls - dropped
+    )
+    assert dropped <= 0.02 * calls
