@@ -32,7 +32,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import accounts, api, dashboard
-from .accounts import KeyRing, Meter, models, project_settings, projects
+from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
 from .accounts.database import open_engine
 from .accounts.dsn import dsn
 from .collector.endpoint import Collector, Headers
@@ -40,6 +40,7 @@ from .folder import exclusive
 from .ingest.worker import IngestWorker
 from .jobs import JobRunner, jobs
 from .live.hub import LiveHub
+from .proxies import behind
 from .queue.journal import Journal
 from .settings import Settings, SettingsError
 from .store.base import EventStore, Retention
@@ -55,6 +56,8 @@ WEB_THREADS: Final = 8
 LAST_ANSWERS: Final = 2.0
 #: … and how long ingest may empty the journal (seconds). The rest waits on disk.
 DRAIN: Final = 4.0
+#: … and mails to leave (seconds).
+LAST_MAILS: Final = 1.0
 
 
 def create_web(settings: Settings, store: EventStore) -> Flask:
@@ -77,8 +80,9 @@ def _health() -> ResponseReturnValue:
 class Platform:
     """All parts, running."""
 
-    asgi: Starlette
+    asgi: ASGIApp
     hub: LiveHub
+    web: Flask
 
 
 @contextlib.contextmanager
@@ -93,6 +97,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         journal = Journal(settings.journal)
         stack.callback(journal.close)
         web = create_web(settings, store)
+        stack.callback(mail.close, web, LAST_MAILS)
         keys = stack.enter_context(contextlib.closing(KeyRing.open(settings)))
         ingest = IngestWorker(journal, store, partial(_project_exists, web))
         ingest.start()
@@ -106,7 +111,8 @@ def platform(settings: Settings) -> Iterator[Platform]:
         hub = LiveHub(partial(dashboard.open_view, web), store.revision)
         collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
-        yield Platform(Starlette(routes=_routes(web, collector, hub)), hub)
+        asgi = behind(settings.proxies, Starlette(routes=_routes(web, collector, hub)))
+        yield Platform(asgi, hub, web)
 
 
 def _project_exists(web: Flask, project_id: int) -> bool:
@@ -214,6 +220,8 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(ended.wait())
     log.info("Flask-Performance is ready at %s", _address(host, port))
+    with parts.web.app_context():
+        first.announce()
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     log.info("Stopping: no new requests, saving what was accepted")
     parts.hub.close()

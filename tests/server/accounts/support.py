@@ -4,6 +4,8 @@ import html
 import re
 import secrets
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_security import auth_required, current_user
@@ -11,18 +13,20 @@ from flask_wtf.csrf import generate_csrf  # type: ignore[import-untyped]
 from werkzeug.test import TestResponse
 
 from flask_performance.server import accounts
-from flask_performance.server.accounts import models
-from flask_performance.server.settings import Settings
+from flask_performance.server.accounts import first, models
+from flask_performance.server.settings import Settings, SignUp
 
 EMAIL = "ada@example.org"
 PASSWORD = "correct horse battery staple"
 
 
-def make_app(data: Path, url: str | None = None) -> Flask:
+def make_app(
+    data: Path, url: str | None = None, signup: SignUp = SignUp.OPEN, **settings: Any
+) -> Flask:
     """What `create_web` does, without pages: /projects says who is logged in, and has a form."""
-    settings = Settings(data=data, url=url)
+    chosen = Settings(data=data, url=url, signup=signup, **settings)
     app = Flask(__name__)
-    accounts.init_app(app, settings)
+    accounts.init_app(app, chosen)
     accounts.upgrade(app)
 
     @app.get("/projects")
@@ -48,6 +52,7 @@ class Browser:
     """A person's browser: keeps cookies, sends a form's CSRF token along."""
 
     def __init__(self, app: Flask, base_url: str = "http://localhost") -> None:
+        self.app = app
         self.client = app.test_client()
         self.base_url = base_url
 
@@ -69,7 +74,17 @@ class Browser:
         return match[1]
 
     def sign_up(self, email: str = EMAIL, password: str = PASSWORD) -> TestResponse:
+        """By the link to the first account, where there is none yet."""
+        self.open_first_link()
         return self.post("/signup", form_at="/signup", email=email, password=password)
+
+    def open_first_link(self) -> None:
+        """What who runs the server does first. Nothing where somebody has an account."""
+        with self.app.app_context():
+            link = first.link()
+        if link is not None:
+            parts = urlsplit(link)
+            assert self.get(f"{parts.path}?{parts.query}").status_code == 302
 
     def log_in(self, email: str = EMAIL, password: str = PASSWORD, query: str = "") -> TestResponse:
         return self.post(f"/login{query}", email=email, password=password)

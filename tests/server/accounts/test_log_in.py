@@ -63,16 +63,20 @@ def test_addresses_of_a_companys_own_network_can_sign_up(browser: Browser, email
 
 
 def test_sign_up_takes_no_other_field(app: Flask, browser: Browser) -> None:
+    browser.sign_up("first@example.org")
+    browser = Browser(app)
     browser.post(
         "/signup", form_at="/signup", email=EMAIL, password=PASSWORD, id="77", active="",
-        fs_uniquifier="chosen", created_at="1999-01-01",
+        fs_uniquifier="chosen", created_at="1999-01-01", administrator="y",
+        confirmed_at="1999-01-01",
     )  # fmt: skip
     with app.app_context():
         from flask_performance.server.accounts import users
 
         user = users.user_by_email(EMAIL)
         assert user is not None
-        assert (user.id, user.active) == (1, True)
+        assert (user.id, user.active, user.administrator) == (2, True, False)
+        assert user.confirmed_at is None
         assert user.fs_uniquifier != "chosen"
         assert user.created_at.year > 1999
 
@@ -163,6 +167,7 @@ class TestForgery:
             assert browser.logged_in_as() == EMAIL
 
     def test_the_token_of_another_session(self, app: Flask, browser: Browser) -> None:
+        Browser(app).sign_up("first@example.org")
         foreign = Browser(app).csrf_token("/signup")
         browser.get("/signup")
         answer = browser.post_bare("/signup", csrf_token=foreign, email=EMAIL, password=PASSWORD)

@@ -1,6 +1,6 @@
 """The address of this server, and the DSNs made with it."""
 
-from flask import current_app, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 
 from flask_performance.server.settings import Settings
 
@@ -29,18 +29,19 @@ def known_url(settings: Settings) -> str:
 
 def server_url() -> str:
     """`known_url` of the current app."""
-    return known_url(_settings())
+    return known_url(settings())
 
 
 def base_url() -> str:
     """What pages and API show: FLASK_PERFORMANCE_URL, else the host the browser asked for."""
-    settings = _settings()
-    if settings.url is None and has_request_context():
+    ours = settings()
+    if ours.url is None and has_request_context():
         return request.host_url.rstrip("/")
-    return known_url(settings)
+    return known_url(ours)
 
 
-def _settings() -> Settings:
-    settings = current_app.extensions[EXTENSION]
-    assert isinstance(settings, Settings)  # noqa: S101
-    return settings
+def settings(app: Flask | None = None) -> Settings:
+    """Those of an app; without one, of the current app."""
+    found = (app or current_app).extensions[EXTENSION]
+    assert isinstance(found, Settings)  # noqa: S101
+    return found

@@ -3,29 +3,20 @@
 from typing import Any
 
 import email_validator
-from flask import Flask, flash
-from flask_security import (
-    Security,
-    SQLAlchemyUserDatastore,
-    user_not_registered,
-    user_registered,
-)
+from flask import Flask
+from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.core import RoleMixin
 from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
 
 from flask_performance.server.settings import Settings
 
-from . import database, devices, mfa, users
+from . import database, devices, mail, mfa, sessions, signup
 from .dsn import EXTENSION
-from .mail import LogMail
 from .models import User, WebAuthn, db
 from .secret import secret_key
 
 #: Protects every form of the app; the REST API, which knows no cookie, exempts itself.
 csrf = CSRFProtect()
-
-#: Where people land after they logged in or signed up.
-HOME = "/projects"
 
 #: No form and no API body is larger (bytes).
 MAX_BODY = 64 * 1024
@@ -35,6 +26,14 @@ RESET_ASKED = (
     "If this address has an account, a link to set a new password is in the server's log now: "
     "ask the person who runs this server for it."
 )
+RESET_MAILED = (
+    "If this address has an account, a mail with a link to set a new password is on its way. "
+    "The link works for a day."
+)
+CONFIRMATION_MAILED = (
+    "If %(email)s waits for its confirmation, a mail with the link is on its way. Open the link to "
+    "log in; it works for two days."
+)
 
 PRIVATE_DOMAINS = frozenset({"local", "localhost", "test"})
 
@@ -43,21 +42,22 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Give an app users. Call `upgrade(app)` before it serves. Raises SettingsError."""
     app.extensions[EXTENSION] = settings
     _accept_addresses_of_private_networks()
-    app.config.update(_flask(settings), **_security())
+    app.config.update(_flask(settings), **_security(settings))
+    mail.init_app(app)
     app.config.update(mfa.options(settings, app.config["SECRET_KEY"]))
     db.init_app(app)
     with app.app_context():
         database.enforce_foreign_keys(db.engine)
     csrf.init_app(app)
     datastore = SQLAlchemyUserDatastore(db, User, RoleMixin, WebAuthn)
-    security = Security(app, datastore, mail_util_cls=LogMail, **mfa.parts())
+    security = Security(app, datastore, mail_util_cls=mail.Mail, **signup.parts(), **mfa.parts())
     security.want_json(lambda _request: False)
     # Only a session logs in to pages: no look at headers, and none into a body of JSON.
     security.login_manager.request_loader(lambda _request: None)
     devices.init_app(app, security)
     mfa.init_app(app)
-    user_registered.connect(_adopt, app)
-    user_not_registered.connect(_hint, app)
+    sessions.init_app(app)
+    signup.init_app(app, security)
 
 
 def _accept_addresses_of_private_networks() -> None:
@@ -81,14 +81,16 @@ def _flask(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _security() -> dict[str, Any]:
+def _security(settings: Settings) -> dict[str, Any]:
+    mailing = settings.mail_server is not None
+    asked = RESET_MAILED if mailing else RESET_ASKED
     options = {
         "REGISTERABLE": True,
         "REGISTER_URL": "/signup",
-        "POST_REGISTER_VIEW": HOME,
+        "POST_REGISTER_VIEW": "/login" if mailing else signup.HOME,
         "PASSWORD_CONFIRM_REQUIRED": False,
         "LOGIN_URL": "/login",
-        "POST_LOGIN_VIEW": HOME,
+        "POST_LOGIN_VIEW": signup.HOME,
         "LOGOUT_URL": "/logout",
         "POST_LOGOUT_VIEW": "/login",
         "RECOVERABLE": True,
@@ -98,12 +100,19 @@ def _security() -> dict[str, Any]:
         "RETURN_GENERIC_RESPONSES": True,
         # No DNS question on sign-up, and a host of a company's own network needs no dot.
         "EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "globally_deliverable": False},
-        # Only the reset link is mailed: the other mails say nothing that a log should.
-        "SEND_REGISTER_EMAIL": False,
-        "SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
-        "EMAIL_HTML": False,
-        "MSG_PASSWORD_RESET_REQUEST": (RESET_ASKED, "info"),
-        "MSG_GENERIC_RECOVERY": (RESET_ASKED, "info"),
+        # With a mail server an address is used only once its owner has opened the mail's link.
+        "CONFIRMABLE": mailing,
+        "CONFIRM_URL": "/confirm",
+        "POST_CONFIRM_VIEW": "/login",
+        "SEND_REGISTER_EMAIL": mailing,
+        "SEND_PASSWORD_RESET_NOTICE_EMAIL": mailing,
+        "EMAIL_HTML": mailing,
+        **_subjects(),
+        "MSG_PASSWORD_RESET_REQUEST": (asked, "info"),
+        "MSG_GENERIC_RECOVERY": (asked, "info"),
+        "MSG_CONFIRM_REGISTRATION": (CONFIRMATION_MAILED, "info"),
+        "MSG_CONFIRMATION_REQUEST": (CONFIRMATION_MAILED, "info"),
+        **_messages(),
         # Argon2 needs no second hash. Its cost is OWASP's least for interactive log-in (Password
         # Storage Cheat Sheet): 19 MiB, so that a log-in fits a small machine's memory.
         "PASSWORD_HASH": "argon2",
@@ -124,10 +133,36 @@ def _security() -> dict[str, Any]:
     return {f"SECURITY_{name}": value for name, value in options.items()}
 
 
-def _adopt(_app: Flask, user: User, **_other: object) -> None:
-    users.adopt_teams(user)
+def _subjects() -> dict[str, str]:
+    """What mails are about."""
+    return {
+        "EMAIL_SUBJECT_REGISTER": "Confirm your address",
+        "EMAIL_SUBJECT_CONFIRM": "Confirm your address",
+        "EMAIL_SUBJECT_PASSWORD_RESET": "Set a new password",
+        "EMAIL_SUBJECT_PASSWORD_NOTICE": "Your password was changed",
+        "EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE": "Your password was changed",
+    }
 
 
-def _hint(_app: Flask, **_other: object) -> None:
-    """After a sign-up with an address that has an account: the person lands on /login."""
-    flash("If you already have an account, log in or reset your password.", "info")
+def _messages() -> dict[str, tuple[str, str]]:
+    """What Flask-Security says, in our words: what happened, what to do next."""
+    return {
+        "MSG_UNAUTHENTICATED": ("Log in to see this page.", "info"),
+        "MSG_EMAIL_CONFIRMED": ("Your address is confirmed. Log in.", "info"),
+        "MSG_ALREADY_CONFIRMED": ("Your address is confirmed already. Log in.", "info"),
+        "MSG_INVALID_CONFIRMATION_TOKEN": (
+            "This link does not confirm an address. Ask for a new one.", "error",
+        ),
+        "MSG_CONFIRMATION_EXPIRED": (
+            "This link is older than %(within)s. Ask for a new one.", "error",
+        ),
+        "MSG_INVALID_RESET_PASSWORD_TOKEN": (
+            "This link does not work any more. Ask for a new one.", "error",
+        ),
+        "MSG_PASSWORD_RESET_EXPIRED": (
+            "This link is older than %(within)s. Ask for a new one.", "error",
+        ),
+        "MSG_PASSWORD_RESET_NO_LOGIN": (
+            "The new password is set, and every device was signed out. Log in with it.", "info",
+        ),
+    }  # fmt: skip

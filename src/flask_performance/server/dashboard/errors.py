@@ -6,6 +6,8 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from flask_performance.server.accounts.refusals import SignUpRefusedError
+
 from .assets import Assets
 
 #: Status to title and next step. The rest is said by the error itself.
@@ -35,6 +37,7 @@ def init_app(app: Flask) -> None:
     """Give people pages where something fails; machines keep their own answers."""
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(CSRFError, csrf_error)
+    app.register_error_handler(SignUpRefusedError, sign_up_refused)
 
 
 def http_error(error: HTTPException) -> Response | HTTPException:
@@ -43,7 +46,7 @@ def http_error(error: HTTPException) -> Response | HTTPException:
         return error
     status = error.code or InternalServerError.code
     title, advice = WORDS.get(status, (error.name, "Go back and try again."))
-    said = status == 400 and error.description
+    said = status in {400, 429} and error.description
     detail = error.description if said else None
     words = {"status": status, "title": title, "advice": advice, "detail": detail}
     page = plain_page(words) if status >= 500 else render_template("error.html", **words)
@@ -73,3 +76,8 @@ def csrf_error(error: HTTPException) -> Response | HTTPException:
         advice="Go back, reload the page and send the form again.",
     )
     return make_response(page, 400)
+
+
+def sign_up_refused(error: SignUpRefusedError) -> Response:
+    """Where an account cannot be made, and what makes one."""
+    return make_response(render_template("security/no_sign_up.html", words=error.words), 403)
