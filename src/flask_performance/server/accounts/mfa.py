@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Flask, abort
 from flask_security import tf_disabled
 
 from flask_performance.server.settings import Settings
@@ -17,7 +17,7 @@ from .factors import (
     RecoveryCodes,
     has_second_factor,
 )
-from .models import User
+from .models import User, now
 from .secret import derived
 
 #: Deeds that change how one logs in ask for a log-in that is not older than this …
@@ -30,6 +30,7 @@ CLOCK: Final = 30
 
 def options(settings: Settings, secret: str) -> dict[str, Any]:
     """The part of Flask-Security's configuration that is about second factors and passkeys."""
+    mailing = settings.mail_server is not None
     chosen = {
         "FRESHNESS": FRESH,
         "FRESHNESS_GRACE_PERIOD": GRACE,
@@ -37,7 +38,14 @@ def options(settings: Settings, secret: str) -> dict[str, Any]:
         "CHANGEABLE": True,
         "CHANGE_URL": "/account/password",
         "POST_CHANGE_VIEW": "/account",
-        "SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SEND_PASSWORD_CHANGE_EMAIL": mailing,
+        "CHANGE_EMAIL": mailing,
+        "CHANGE_EMAIL_URL": "/account/new-email",
+        "CHANGE_EMAIL_CONFIRM_URL": "/account/new-email/confirm",
+        "POST_CHANGE_EMAIL_VIEW": "/account",
+        "CHANGE_EMAIL_SUBJECT": "Confirm your new address",
+        # Aware, because a naive one would be taken for this machine's own time.
+        "DATETIME_FACTORY": now,
         "TWO_FACTOR": True,
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "TWO_FACTOR_AUTHENTICATOR_VALIDITY": CLOCK,
@@ -71,6 +79,14 @@ def options(settings: Settings, secret: str) -> dict[str, Any]:
 
 #: What Flask-Security says in these matters, in our words.
 MESSAGES: Final = {
+    "MSG_CHANGE_EMAIL_SENT": (
+        "A mail with a link is on its way to %(email)s. The address changes when you open it.",
+        "info",
+    ),
+    "MSG_CHANGE_EMAIL_CONFIRMED": ("The address is changed. Log in with it from now on.", "info"),
+    "MSG_CHANGE_EMAIL_EXPIRED": (
+        "This link worked for %(within)s. Ask for a new one.", "error",
+    ),
     "MSG_REAUTHENTICATION_REQUIRED": (
         "Your log-in is some minutes old. Show that it is you.", "info",
     ),
@@ -130,8 +146,9 @@ def parts() -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Without a second factor there is nothing to recover from."""
+    """Without a second factor there is nothing to recover from, and rescue is by codes alone."""
     tf_disabled.connect(_forget_codes, app)
+    app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
 
 
 def _forget_codes(_app: Flask, user: User, **_other: object) -> None:

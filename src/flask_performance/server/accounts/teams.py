@@ -82,7 +82,7 @@ def changing(team: Team) -> Iterator[None]:
     RefusedError when the team is gone.
     """
     try:
-        _hold(team)
+        hold(team)
         yield
         db.session.commit()
     except BaseException:
@@ -90,7 +90,8 @@ def changing(team: Team) -> Iterator[None]:
         raise
 
 
-def _hold(team: Team) -> None:
+def hold(team: Team) -> None:
+    """The first step of such a transaction, for one that changes several teams."""
     hold = update(Team).where(Team.id == team.id).values(name=Team.name).returning(Team.id)
     if not db.session.scalars(hold.execution_options(synchronize_session=False)).all():
         raise RefusedError("This team was deleted meanwhile.")

@@ -47,6 +47,21 @@ def clean_email(email: str) -> str:
         raise RefusedError(f"{email!r} is not an email address.") from error
 
 
+def change_email(user: User, email: str) -> None:
+    """At once, and unconfirmed. Raises RefusedError: no address, or it has an account."""
+    email = clean_email(email)
+    other = user_by_email(email)
+    if other is not None and other is not user:
+        raise RefusedError(f"{email} has an account already; choose another address.")
+    user.email = email
+    user.confirmed_at = None
+    try:
+        db.session.commit()
+    except IntegrityError as error:  # somebody else was faster
+        db.session.rollback()
+        raise RefusedError(f"{email} has an account already; choose another address.") from error
+
+
 def user_by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(func.lower(User.email) == email.strip().lower()))
 
