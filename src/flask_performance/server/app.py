@@ -155,6 +155,7 @@ def _routes(web: Flask, collector: Collector, hub: LiveHub) -> list[BaseRoute]:
         Route("/v1/{rest:path}", collector, methods=None),
         Route("/projects/live", hub.endpoint),
         Route("/projects/{project}/live", hub.endpoint),
+        Route("/projects/{project}/{page}/live", hub.endpoint),
         Mount("/", _as_coroutines(pages)),
     ]
 
