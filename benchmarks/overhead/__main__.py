@@ -1,121 +1,116 @@
-"""`python -m benchmarks.overhead [--rounds 5] [--requests 20000] [NAME ...]`
+"""`python -m benchmarks.overhead [--minutes 7.5] [--requests 10000] [--back-to-back] [NAME ...]`
 
 Every round and contender is a fresh process with a stub collector of its own, and directly before
-it runs a bare one: all differences are against that neighbour; the table shows medians over rounds.
+it runs a bare one: all differences are against that neighbour; the table shows medians over the
+rounds. There are as many rounds as fit into the minutes.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..report import machine
 from .contenders import CONTENDERS, Contender
+from .environments import NotInstalledError, python_of
+from .runs import FailedError, pair, run, start_ms
+from .tables import Result, table
 
 HERE = Path(__file__).parent
-VENVS = Path(os.environ.get("OVERHEAD_VENVS") or Path(tempfile.gettempdir()) / "overhead-venvs")
-COLUMNS = ("p50_us", "p99_us", "mean_us", "cpu_us", "peak_mb", "start_ms")
-
-Figures = dict[str, Any]
-
-
-def sections() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    lines: list[str] = []
-    for line in (HERE / "requirements.txt").read_text().splitlines():
-        if line.startswith("# ["):
-            lines = found.setdefault(line[3:-1], [])
-        elif line and not line.startswith("#"):
-            lines.append(line)
-    return found
+#: Starts measured of each contender.
+STARTS = 7
+MOST_ROUNDS = 9
+#: Requests of a run of the --back-to-back check: some five seconds.
+MANY = 100_000
 
 
-def python_of(section: str) -> str:
-    """The interpreter of a section's environment, made when it is missing."""
-    if section in ("base", "ours"):
-        return sys.executable
-    folder = VENVS / section
-    if not (folder / "bin" / "python").exists():
-        wanted = [*sections()["base"], *sections()[section]]
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(folder / "bin" / "pip"), "install", "-q", *wanted], check=True)
-    return str(folder / "bin" / "python")
+def chosen(names: list[str]) -> list[Contender]:
+    known = [contender.name for contender in CONTENDERS]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"No contender is called {unknown[0]!r}. There are: {', '.join(known[1:])}.")
+    return [it for it in CONTENDERS[1:] if not names or it.name in names]
 
 
-def one(contender: Contender, requests: int) -> Figures:
-    requests = max(200, int(requests * contender.scale))
-    stub = subprocess.Popen([sys.executable, str(HERE / "stub.py")], stdout=subprocess.PIPE)
+def installed(contenders: list[Contender]) -> dict[str, Result]:
+    """A result for each, that of those that cannot run with its fault."""
+    results = {}
+    for contender in contenders:
+        result = results[contender.name] = Result()
+        try:
+            python_of(contender.section)
+            result.start_ms = start_ms(contender, STARTS)
+        except (NotInstalledError, FailedError) as fault:
+            result.fault = str(fault).rpartition("\n")[2]
+    return results
+
+
+def measure(contenders: list[Contender], requests: int, end: float) -> dict[str, Result]:
+    """Round after round, at least one, until another would end after `end` (monotonic)."""
+    results = installed(contenders)
+    longest = 0.0
+    for number in range(MOST_ROUNDS):
+        began = time.monotonic()
+        if number and began + longest > end:
+            break
+        for contender in contenders:
+            add_pair(contender, results[contender.name], requests)
+        longest = max(longest, time.monotonic() - began)
+        print(f"round {number + 1}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return results
+
+
+def add_pair(contender: Contender, result: Result, requests: int) -> None:
+    if result.fault:
+        return
     try:
-        port = int(stub.stdout.readline())  # type: ignore[union-attr]
-        command = [python_of(contender.section), str(HERE / "child.py"), contender.name]
-        done = subprocess.run(
-            [*command, str(port), str(requests)], capture_output=True, text=True, check=False,
-            env={"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "NO_PROXY": "*"},
-        )  # fmt: skip
-        if done.returncode or not done.stdout:
-            raise SystemExit(f"{contender.name} failed:\n{done.stderr[-2000:]}")
-        figures: Figures = json.loads(done.stdout.splitlines()[-1])
-        url = f"http://127.0.0.1:{port}/?{contender.marker.hex()}"
-        with urllib.request.urlopen(url) as answer:
-            figures |= json.load(answer)
-        return figures
-    finally:
-        stub.kill()
-        stub.wait()
+        result.pairs.append(pair(contender, requests))
+    except FailedError as fault:
+        result.fault = str(fault).rpartition("\n")[2]
 
 
-def row(name: str, pairs: list[tuple[Figures, Figures]]) -> str:
-    def difference(column: str) -> str:
-        return f"{statistics.median(it[column] - bare[column] for bare, it in pairs):+.1f}"
-
-    last = pairs[-1][1]
-    kept = f"{last['kept'] / last['requests']:.0%}" if last["kept"] else "-"
-    p50s = [it["p50_us"] - bare["p50_us"] for bare, it in pairs]
-    spread = f"{min(p50s):+.1f}..{max(p50s):+.1f}"
-    cells = [name, difference("p50_us"), spread, *map(difference, COLUMNS[1:])]
-    return "| " + " | ".join([*cells, str(last["posts"]), kept]) + " |"
+def write(on: dict[str, Any], results: dict[str, Result]) -> None:
+    text = table(results)
+    said = f"{on['cpu']}, {on['cores']} cores, load {on['load_before']} before; Python "
+    said += f"{on['python']}; commit {on['commit']}; {on['at']}."
+    (HERE / "results.md").write_text(f"{said}\n\n{text}\n")
+    kept = {"machine": on, "results": {name: asdict(it) for name, it in results.items()}}
+    (HERE / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
+    print(said, text, sep="\n\n")
 
 
-def table(rounds: dict[str, list[tuple[Figures, Figures]]]) -> str:
-    bares = [bare["p50_us"] for pairs in rounds.values() for bare, _ in pairs]
-    said = (
-        f"Bare Flask: p50 {statistics.median(bares):.1f} µs "
-        f"({min(bares):.1f} to {max(bares):.1f} over the runs). All others: what they add."
-    )
-    names = (
-        "contender", "p50 µs", "over the rounds", "p99 µs", "mean µs", "CPU µs", "memory MB",
-        "start ms", "POSTs", "kept",
-    )  # fmt: skip
-    lines = [said, "", f"| {' | '.join(names)} |", "|---" + "|--:" * (len(names) - 1) + "|"]
-    return "\n".join([*lines, *(row(name, pairs) for name, pairs in rounds.items())])
+def back_to_back() -> bool:
+    """Whether one thread at full speed loses no request, three times in turn with bare Flask."""
+    whole = True
+    for name in ("bare", "ours") * 3:
+        it = run(next(one for one in CONTENDERS if one.name == name), MANY)
+        kept = it.get("kept_share")
+        whole = whole and kept in (None, 1.0)
+        print(
+            f"{name}: {it['per_second']:.0f} requests/s, p50 {it['p50_us']:.1f} µs, "
+            f"p99 {it['p99_us']:.0f} µs, p99.9 {it['p999_us']:.0f} µs, CPU {it['cpu_us']:.1f} µs"
+            + (f", kept {kept:.4%} in {it['posts']} POSTs" if kept is not None else "")
+        )
+    return whole
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("names", nargs="*", help="contenders; all when none is named")
+    parser.add_argument("--minutes", type=float, default=7.5, help="installing included")
+    parser.add_argument("--requests", type=int, default=10_000, help="a run; the slow do fewer")
+    parser.add_argument(
+        "--back-to-back", action="store_true", help="only check that full speed loses nothing"
+    )
     arguments = parser.parse_args()
-    chosen = [c for c in CONTENDERS[1:] if not arguments.names or c.name in arguments.names]
-    load = os.getloadavg()[0]
-    rounds: dict[str, list[tuple[Figures, Figures]]] = {c.name: [] for c in chosen}
-    for _ in range(arguments.rounds):
-        for contender in chosen:
-            neighbour = one(CONTENDERS[0], arguments.requests)
-            rounds[contender.name].append((neighbour, one(contender, arguments.requests)))
-    print(table(rounds))
-    if arguments.out:
-        machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load": load}
-        kept = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "rounds": rounds}
-        arguments.out.write_text(json.dumps(kept, indent=1) + "\n")
+    if arguments.back_to_back:
+        sys.exit(0 if back_to_back() else "Requests were lost.")
+    end = time.monotonic() + 60 * arguments.minutes
+    on = machine()
+    write(on, measure(chosen(arguments.names), arguments.requests, end))
 
 
 if __name__ == "__main__":
