@@ -70,7 +70,7 @@ def link() -> str | None:
 def announce() -> None:
     """Write the link to the log, for who runs the server."""
     if address := link():
-        log.warning("Nobody has an account yet. Make the first one here: %s", address)
+        log.info("Nobody has an account yet. Make the first one here: %s", address)
 
 
 def announce_new() -> None:

@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
 
 from flask_performance.server.settings import Settings
 
-from . import database, devices, mail, mfa, sessions, signup
+from . import database, devices, mail, mfa, sessions, signup, throttle
 from .dsn import EXTENSION
 from .models import User, WebAuthn, db
 from .secret import secret_key
@@ -57,6 +57,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     devices.init_app(app, security)
     mfa.init_app(app)
     sessions.init_app(app)
+    throttle.init_app(app)
     signup.init_app(app, security)
 
 

@@ -23,7 +23,7 @@ WORDS: Final = {
     ),
     405: ("This address takes no such request", "Open it from a page of this server."),
     413: ("That is too much at once", "Send less."),
-    429: ("Too many requests", "Wait a minute, then try again."),
+    429: ("Too many tries", "People who are logged in stay so."),
     500: (
         "Something broke on this server",
         "Nothing that was recorded is lost. Try again; if it stays, the server's log says why.",
