@@ -37,11 +37,11 @@ def test_a_project_is_a_pulse_until_its_first_request(world: World) -> None:
     project = view(world, f"/projects/{world.mine}")
     assert project.project_ids == (world.mine_id,)
     events = project.events()
-    assert set(events) == {"pulse"}
+    assert set(events) == {"pulse", "refusals"}
     assert json.loads(events["pulse"])["newest_us"] is None
     world.receive(2)
     events = project.events()
-    assert set(events) == {"pulse"} | {panel.name for panel in PANELS}
+    assert set(events) == {"pulse", "refusals"} | {panel.name for panel in PANELS}
     assert json.loads(events["pulse"])["newest_us"] > 0
 
 
