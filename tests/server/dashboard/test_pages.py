@@ -110,8 +110,10 @@ def test_a_project_in_a_new_team(world: World) -> None:
 
 def test_a_team_leads_to_its_first_project(world: World) -> None:
     ada = world.person()
-    answer = ada.post("/teams/new", name="Writers")
-    form = ada.get(answer.location).text
+    page = ada.get(ada.post("/teams/new", name="Writers").location).text
+    match = re.search(r'href="(/projects/new\?team=[0-9a-f]{16})"', page)
+    assert match
+    form = ada.get(match[1]).text
     assert re.search(r'<option selected value="[0-9a-f]{16}">Writers', form)
 
 

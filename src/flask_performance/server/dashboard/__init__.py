@@ -21,7 +21,17 @@ from .assets import Assets, FrontEndMissingError
 from .collector_page import collector_page
 from .headers import SECURITY_HEADERS
 from .live import EXTENSION, LiveView, open_view
-from .pages import project, projects, tokens
+from .pages import (
+    account,
+    project,
+    projects,
+    team_audit,
+    team_invitation,
+    team_members,
+    team_settings,
+    teams,
+    tokens,
+)
 from .render import script_json
 
 __all__ = [
@@ -56,6 +66,12 @@ def init_app(app: Flask, store: EventStore) -> None:
     projects.register(blueprint, store)
     project.register(blueprint, store)
     tokens.register(blueprint)
+    teams.register(blueprint)
+    team_settings.register(blueprint, store)
+    team_members.register(blueprint)
+    team_audit.register(blueprint)
+    team_invitation.register(blueprint)
+    account.register(blueprint, store)
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"assets": assets, "person": access.person(), "theme": theme()})
 

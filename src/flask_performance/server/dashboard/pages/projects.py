@@ -1,4 +1,4 @@
-"""The list of projects, and the forms that make projects and teams."""
+"""The list of projects, and the form that makes one."""
 
 from typing import Any
 
@@ -10,20 +10,19 @@ from wtforms import SelectField, StringField  # type: ignore[import-untyped]
 
 from flask_performance.server.accounts import models, names, teams
 from flask_performance.server.accounts import projects as accounts_projects
-from flask_performance.server.accounts.permissions import Action, may
+from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
 
 from .. import access
+from ..fields import given, refuse
 from ..panels import projects as panel
 from ..render import panel_html
 from ..scope import ProjectsScope
 
-#: The choice in the form of a project that makes a team with it.
+#: The choices in the form of a project that make a team with it: one to share, and the person's
+#: own.
 NEW_TEAM = "new"
-
-
-class TeamForm(FlaskForm):  # type: ignore[misc]
-    name = StringField("Team name")
+PERSONAL = "personal"
 
 
 class ProjectForm(FlaskForm):  # type: ignore[misc]
@@ -57,29 +56,17 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
             return redirect(url_for("dashboard.project", public_id=made.public_id))
         return render_template("new_project.html", form=form), 422
 
-    @blueprint.route("/teams/new", methods=["GET", "POST"])
-    @auth_required("session")
-    def new_team() -> str | Response | tuple[str, int]:
-        form = TeamForm()
-        if not form.is_submitted():
-            return render_template("new_team.html", form=form)
-        team = create_team(form.name) if form.validate() else None
-        if team is None:
-            return render_template("new_team.html", form=form), 422
-        return redirect(url_for("dashboard.new_project", team=team.public_id))
-
 
 def project_form() -> ProjectForm:
     """The form of a new project, with the teams that the person may add one to."""
     form = ProjectForm()
-    user = access.member()
-    mine = [team for team in teams.teams_of(user) if may_create(user, team)]
+    mine = teams.teams_where(access.member(), Action.CREATE_PROJECT)
     form.team.choices = [(team.public_id, team.name) for team in mine]
+    if not any(team.personal for team in mine):
+        form.team.choices.append((PERSONAL, f"{teams.DEFAULT_TEAM} (only you)"))
     form.team.choices.append((NEW_TEAM, "New team…"))
     if not form.is_submitted():
         form.team.data = asked_team(form.team.choices)
-        if not mine:  # a name to keep or to change: the first project needs one field
-            form.new_team.data = teams.DEFAULT_TEAM
     return form
 
 
@@ -89,11 +76,6 @@ def asked_team(choices: list[tuple[str, str]]) -> str:
     return asked if asked in dict(choices) else choices[0][0]
 
 
-def may_create(user: models.User, team: models.Team) -> bool:
-    """Whether the user may add a project to the team."""
-    return may(teams.role_in(user, team), Action.CREATE_PROJECT)
-
-
 def create_project(form: ProjectForm) -> models.Project | None:
     """The new project; None with the reason at its field."""
     try:  # before a team is made for a project that cannot be
@@ -101,7 +83,7 @@ def create_project(form: ProjectForm) -> models.Project | None:
     except names.RefusedError as error:
         refuse(form.name, error)
         return None
-    team = create_team(form.new_team) if form.team.data == NEW_TEAM else chosen_team(form)
+    team = new_team(form.new_team) if form.team.data == NEW_TEAM else chosen_team(form)
     if team is None:
         return None
     form.team.data = team.public_id
@@ -112,7 +94,7 @@ def create_project(form: ProjectForm) -> models.Project | None:
         return None
 
 
-def create_team(field: Any) -> models.Team | None:
+def new_team(field: Any) -> models.Team | None:
     """The new team of that name; None with the reason at the field."""
     try:
         return teams.create_team(access.member(), given(field, "team"))
@@ -123,17 +105,7 @@ def create_team(field: Any) -> models.Team | None:
 
 def chosen_team(form: ProjectForm) -> models.Team | None:
     user = access.member()
-    team = teams.team_for(user, form.team.data or "")
-    return team if team is not None and may_create(user, team) else None
-
-
-def given(field: Any, thing: str) -> str:
-    """The name in a field. Raises RefusedError with what to do, in the words of the form."""
-    if not (field.data or "").strip():
-        raise names.RefusedError(f"Give the {thing} a name.")
-    return names.clean_name(field.data)
-
-
-def refuse(field: Any, error: Exception) -> None:
-    """Say at a field why its value cannot be used."""
-    field.errors = [*field.errors, str(error)]
+    if form.team.data == PERSONAL:
+        return teams.personal_team(user)
+    mine = teams.teams_where(user, Action.CREATE_PROJECT)
+    return next((team for team in mine if team.public_id == form.team.data), None)
