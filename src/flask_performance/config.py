@@ -106,8 +106,6 @@ def _text(name: str) -> Callable[[object], str | None]:
 
 
 def _patterns(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, (list, tuple, set, frozenset)):
@@ -164,7 +162,7 @@ class Key(NamedTuple):
 
     name: str  # with the prefix
     default: Any
-    check: Callable[[Any], Any]  # raises ValueError or TypeError with the fault, "it …"
+    check: Callable[[Any], Any]  # raises ValueError or TypeError with the fault, "it …", or OSError
     form: str  # what a right value looks like
     meaning: str  # a sentence for docs/extension.md
 
@@ -228,7 +226,7 @@ class Options(NamedTuple):
             value, source = _find(key, config, environ)
             try:
                 checked = key.check(value)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OSError) as error:
                 raise ConfigError(
                     f"{key.name} in {source} is {value!r}, but {error}. It has to be {key.form}."
                 ) from None

@@ -13,7 +13,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from .config import Options
+from .config import ConfigError, Options
 from .encoder import NOTHING_RARE, Rows, encode
 from .extension import EXTENSION, Installation
 from .identity import identify
@@ -70,7 +70,11 @@ def doctor(info: ScriptInfo) -> None:
 
 def examine(app: Flask) -> Iterator[Finding]:
     """Look at one thing after the other, the ground before what stands on it."""
-    options = Options.read(app.config)
+    try:
+        options = Options.read(app.config)
+    except ConfigError as error:
+        yield Finding("wrong", str(error))
+        return
     installation: Installation | None = app.extensions.get(EXTENSION)
     if options.dsn is None:
         yield Finding("wrong", "METRIC_DSN is not set. The project's page shows it.")

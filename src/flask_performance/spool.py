@@ -70,9 +70,9 @@ class Spool:
 
     def claim(self, instance: str) -> Spooled | None:
         """The next batch to send: own ones in order, then what other processes left behind."""
-        names = sorted(self._names(), key=lambda name: (not name.startswith(instance), name))
-        for name in names:
-            spooled = self._try_claim(name)
+        found = sorted(self._waiting(), key=lambda file: (file[1] != instance, file[0]))
+        for file in found:
+            spooled = self._try_claim(file)
             if spooled is not None:
                 if spooled.instance == instance:
                     self.own -= 1
@@ -80,10 +80,8 @@ class Spool:
         self.own = 0
         return None
 
-    def _try_claim(self, name: str) -> Spooled | None:
-        found = _WAITING.fullmatch(name)
-        if found is None:
-            return None
+    def _try_claim(self, file: re.Match[str]) -> Spooled | None:
+        name, instance, number, requests = file.group(0, 1, 2, 3)
         waiting = self._folder / name
         claimed = self._folder / f"{name}.{os.getpid()}.sending"
         try:
@@ -92,7 +90,7 @@ class Spool:
             body = claimed.read_bytes()
         except OSError:
             return None
-        return Spooled(claimed, waiting, found[1], int(found[2]), int(found[3]), body)
+        return Spooled(claimed, waiting, instance, int(number), int(requests), body)
 
     def done(self, spooled: Spooled) -> None:
         """It has been answered."""
@@ -106,10 +104,10 @@ class Spool:
 
     def waiting(self) -> int:
         """How many batches wait, whoever left them."""
-        return len(self._names())
+        return len(self._waiting())
 
-    def _names(self) -> list[str]:
-        """Waiting files, those of dead processes included."""
+    def _waiting(self) -> list[re.Match[str]]:
+        """The names of waiting files, those of dead processes included."""
         try:
             names = os.listdir(self._folder)  # noqa: PTH208  names are all we need
         except OSError:
@@ -118,7 +116,7 @@ class Spool:
             claimed = _CLAIMED.fullmatch(name)
             if claimed is not None:
                 self._free_if_stale(self._folder / name, self._folder / claimed[1])
-        return [name for name in names if _WAITING.fullmatch(name)]
+        return [file for file in map(_WAITING.fullmatch, names) if file is not None]
 
     def _free_if_stale(self, path: Path, waiting: Path) -> None:
         with contextlib.suppress(OSError):

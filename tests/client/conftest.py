@@ -36,7 +36,7 @@ class Installed:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        assert self.extension.flush(self.app)
+        assert self.extension.flush(self.app, 30)
         return self.transport.requests
 
     def only(self) -> RecordedRequest:
@@ -61,4 +61,4 @@ def install() -> Iterator[Install]:
 
     yield install_on
     for installed in apps:
-        installed.extension.stop(installed.app)
+        installed.extension.stop(installed.app, 30)

@@ -60,12 +60,12 @@ class Collector:
         self.over.wait()
         raise ConnectionError
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = 30) -> None:
         wait_for(condition, seconds, lambda: [r.batch for r in self.received])
 
 
 def wait_for(
-    condition: Callable[[], object], seconds: float = 10, show: Callable[[], object] = str
+    condition: Callable[[], object], seconds: float = 30, show: Callable[[], object] = str
 ) -> None:
     """Poll until the condition holds; fail with what `show` says when it does not in time."""
     deadline = time.monotonic() + seconds

@@ -134,6 +134,7 @@ def test_texts_that_lose_nothing_need_no_quotes(monkeypatch: pytest.MonkeyPatch)
         ("METRIC_BUFFER", True, "is not a number"),
         ("METRIC_SPOOL", __file__, "is a file"),
         ("METRIC_SPOOL", 7, "is of type int"),
+        ("METRIC_SPOOL", "x" * 300, "name too long"),
         ("METRIC_SPOOL_SIZE", 0, "is not between 1 and"),
         ("METRIC_TIMEOUT", 0, "is not between 0.05 and 60"),
         ("METRIC_TIMEOUT", "nan", "is not between 0.05 and 60"),
@@ -149,6 +150,14 @@ def test_wrong_values_are_refused_with_the_remedy(key: str, value: Any, fault: s
     assert fault in message
     form = next(row.form for row in KEYS if row.name == key)
     assert form in message
+
+
+def test_a_spool_that_may_not_be_written_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # tests may run as root, who may everything
+    with pytest.raises(ConfigError, match=f"may not write to {tmp_path}"):
+        Options.read({"METRIC_SPOOL": tmp_path / "not" / "yet"}, {})
 
 
 def test_a_wrong_value_in_the_environment_says_so() -> None:

@@ -1,16 +1,18 @@
 """`flask performance doctor`, as a person runs it."""
 
+import time
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from flask_performance import PerformanceCollector
+from flask_performance import doctor as doctor_module
 from flask_performance.doctor import PROBE
 from tests.support.waiting import free_port
 
 from .proxy import running_proxy
-from .stub import KEY, Collector
+from .stub import ACCEPTED, KEY, Collector, Received, Reply
 
 
 def app_with(**config: object) -> Flask:
@@ -107,3 +109,50 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, url: str, 
     code, output = doctor(app_with(METRIC_DSN=f"http://platform.invalid/v1/collector/{KEY}"))
     assert code == 1
     assert words.lower() in output.lower()
+
+
+def test_an_answer_that_takes_longer_than_a_batch_would_wait(collector: Collector) -> None:
+    def slow(_: Received) -> Reply:
+        time.sleep(0.1)
+        return ACCEPTED
+
+    collector.reply = slow
+    code, output = doctor(app_with(METRIC_DSN=collector.dsn, METRIC_TIMEOUT=0.05))
+    assert code == 0
+    assert "longer than METRIC_TIMEOUT (0.05 s)" in output
+
+
+def test_a_clock_that_says_nothing_readable(collector: Collector) -> None:
+    collector.reply = lambda _: (202, {"Date": "soon"}, b"{}")
+    code, output = doctor(app_with(METRIC_DSN=collector.dsn))
+    assert code == 0
+    assert "clock" not in output
+
+
+def test_a_spool_that_cannot_be_made(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: True)
+    app = app_with(METRIC_DSN=collector.dsn, METRIC_SPOOL="/proc/flask-performance")
+    code, output = doctor(app)
+    assert code == 1
+    assert "METRIC_SPOOL cannot be used" in output
+
+
+def test_a_value_that_has_become_wrong(collector: Collector, tmp_path: Path) -> None:
+    app = app_with(METRIC_DSN=collector.dsn, METRIC_SPOOL=str(tmp_path / "spool"))
+    (tmp_path / "spool").write_text("in the way since")
+    code, output = doctor(app)
+    assert code == 1
+    assert "wrong  METRIC_SPOOL in app.config" in output
+    assert "it is a file, not a folder" in output
+
+
+def test_gevent_is_named(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_module, "shares_threads", lambda: True)
+    assert "the sender is a greenlet" in doctor(app_with(METRIC_DSN=collector.dsn))[1]
+
+
+def test_the_command_explains_itself(collector: Collector) -> None:
+    app = app_with(METRIC_DSN=collector.dsn)
+    result = app.test_cli_runner().invoke(args=["performance", "--help"])
+    assert result.exit_code == 0
+    assert "doctor" in result.output

@@ -37,7 +37,7 @@ def test_with_the_app(collector: Collector) -> None:
     pc = PerformanceCollector(app)
     app.test_client().get("/")
     collector.wait_for(lambda: collector.requests)
-    pc.stop(app)
+    pc.stop(app, 30)
     assert [request.route for request in collector.requests] == ["/"]
 
 
@@ -48,7 +48,7 @@ def test_with_a_factory(collector: Collector) -> None:
     pc.init_app(app)
     app.test_client().get("/")
     collector.wait_for(lambda: collector.requests)
-    pc.stop(app)
+    pc.stop(app, 30)
 
 
 def test_with_the_environment_alone(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_with_the_environment_alone(collector: Collector, monkeypatch: pytest.Mo
     pc = PerformanceCollector(app)
     app.test_client().get("/")
     collector.wait_for(lambda: collector.requests)
-    pc.stop(app)
+    pc.stop(app, 30)
 
 
 def test_without_a_dsn_it_is_off_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -71,8 +71,9 @@ def test_without_a_dsn_it_is_off_and_says_so_once(caplog: pytest.LogCaptureFixtu
     lines = [record.message for record in caplog.records if record.name == "flask_performance"]
     assert len(lines) == 1
     assert "METRIC_DSN" in lines[0]
-    assert pc.flush(app)
+    assert pc.flush(app, 30)
     assert pc.ledger(app) == {"seen": 0, "sent": 0, "dropped": {}}
+    pc.stop(app)
 
 
 def test_the_kill_switch(
@@ -95,10 +96,10 @@ def test_a_second_installation_changes_nothing(caplog: pytest.LogCaptureFixture)
     pc.init_app(app)
     PerformanceCollector(app, transport=transport)
     app.test_client().get("/")
-    assert pc.flush(app)
+    assert pc.flush(app, 30)
     assert len(transport.requests) == 1
     assert "installed on 'shop' already" in caplog.text
-    pc.stop(app)
+    pc.stop(app, 30)
 
 
 def test_no_app_is_an_error_with_the_remedy() -> None:
@@ -117,7 +118,7 @@ def test_nothing_starts_before_the_first_request(collector: Collector) -> None:
     started = set(threading.enumerate()) - before
     # By the thread itself: an earlier test's may end only now, and has the same name.
     [ours] = [thread for thread in started if thread.name == "flask-performance"]
-    pc.stop(app)
+    pc.stop(app, 30)
     ours.join(timeout=30)
     assert not ours.is_alive()
 
@@ -146,9 +147,9 @@ def test_the_consumer_hook_names_who_called() -> None:
 
     app.test_client().get("/", headers={"X-User": "ada"})
     app.test_client().get("/")
-    assert pc.flush(app)
+    assert pc.flush(app, 30)
     assert [request.consumer for request in transport.requests] == ["ada", None]
-    pc.stop(app)
+    pc.stop(app, 30)
 
 
 def test_a_consumer_hook_that_raises_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -160,7 +161,7 @@ def test_a_consumer_hook_that_raises_hurts_nobody(caplog: pytest.LogCaptureFixtu
         raise LookupError
 
     assert app.test_client().get("/").data == b"hello"
-    assert pc.flush(app)
+    assert pc.flush(app, 30)
     assert transport.requests[0].consumer is None
     assert "consumer hook raised" in caplog.text
-    pc.stop(app)
+    pc.stop(app, 30)

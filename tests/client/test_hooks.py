@@ -32,7 +32,8 @@ class Shop:
         collector.reply = as_the_platform_reads
         self._collector = collector
         self.app = Flask("shop")
-        self.app.config.update({"METRIC_DSN": collector.dsn, "METRIC_INTERVAL": 0.02}, **config)
+        usual = {"METRIC_DSN": collector.dsn, "METRIC_INTERVAL": 0.02, "METRIC_TIMEOUT": 30}
+        self.app.config.update(usual, **config)
         self.app.add_url_rule("/<path:name>", "page", lambda name: name)
         self.pc = PerformanceCollector(self.app)
 
@@ -43,7 +44,7 @@ class Shop:
 
     def settle(self, **dropped: int) -> list[RecordedRequest]:
         """What has arrived at the end, after a check of the ledger."""
-        self.pc.stop(self.app)
+        self.pc.stop(self.app, 30)
         last = self._collector.received[-1].batch
         assert last["final"] is True
         sent = len(self._collector.requests)
@@ -57,7 +58,7 @@ class Shop:
 def shop(collector: Collector) -> Iterator[Shop]:
     shop = Shop(collector)
     yield shop
-    shop.pc.stop(shop.app)
+    shop.pc.stop(shop.app, 30)
 
 
 def setting(**values: Any) -> Callable[[Draft], Any]:

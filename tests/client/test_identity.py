@@ -91,3 +91,9 @@ def test_no_repository_and_a_broken_one(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/unborn\n")
     assert git_commit(tmp_path) is None
+
+
+def test_a_branch_without_a_commit_beside_packed_ones(repository: Path) -> None:
+    git(repository, "pack-refs", "--all")
+    git(repository, "checkout", "-q", "--orphan", "unborn")
+    assert git_commit(repository) is None

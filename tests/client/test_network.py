@@ -111,6 +111,19 @@ class Visitor:
         self.app.add_url_rule("/<int:number>", "page", lambda number: str(number))
         self.pc = PerformanceCollector(self.app)
         self.visits = 0
+        #: Threads that asked the network for anything.
+        self.senders: set[str] = set()
+        self._watch_the_network()
+
+    def _watch_the_network(self) -> None:
+        transport = self.app.extensions["flask_performance"].sender._transport
+        send = transport.send
+
+        def watched(body: bytes) -> object:
+            self.senders.add(threading.current_thread().name)
+            return send(body)
+
+        transport.send = watched
 
     def visit(self, seconds: float) -> list[float]:
         client = self.app.test_client()
@@ -129,7 +142,11 @@ def assert_unhurt(visitor: Visitor, port: int, caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.INFO)
     took = visitor.visit(1.0)
     assert took[len(took) // 2] < 0.005
-    assert took[-1] < 0.15  # other work on the machine included; the network's timeout is 0.2
+    # The network's timeout is 0.2 s. Other work on the machine may hold up a few; were it us, it
+    # would be many: there is an attempt every 0.3 s at least, and few visits between two.
+    held_up = [seconds for seconds in took if seconds > 0.15]
+    assert len(held_up) <= 1 + len(took) // 100, held_up
+    assert visitor.senders == {"flask-performance"}
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) <= 2
     ledger = visitor.pc.ledger(visitor.app)
     assert ledger["dropped"] == {}
@@ -187,7 +204,7 @@ def test_names_and_certificates_that_fail_hurt_nobody(
         assert_unhurt(visitor, port, caplog)
         began = time.monotonic()
         visitor.pc.stop(visitor.app)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 2 + 4  # of which 4 are a slow machine's
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.__name__)
@@ -200,7 +217,7 @@ def test_an_exchange_ends_within_its_time(behaviour: Behaviour) -> None:
         else:
             with pytest.raises(TransportError):
                 transport.send(b"x")
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 2  # trickles would take longer
         transport.close()
 
 

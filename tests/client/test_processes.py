@@ -95,7 +95,7 @@ def test_a_fork_while_the_sender_waits_for_an_answer(collector: Collector) -> No
             child = os.fork()
             if child == 0:
                 visit("child")
-                pc.stop(app)
+                pc.stop(app, 30)
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
         """,
@@ -127,7 +127,7 @@ def test_forks_in_a_busy_app_deadlock_nobody(collector: Collector) -> None:
             if child == 0:
                 visit("child")
                 sys.stdout.flush()
-                pc.stop(app)
+                pc.stop(app, 30)
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
         stop.set()
@@ -327,7 +327,7 @@ def test_a_thread_that_cannot_start_is_tried_again(
         assert len(attempts) == 3
     client.get("/152")
     collector.wait_for(lambda: len(collector.requests) == 100)
-    pc.stop(app)
+    pc.stop(app, 30)
     assert collector.received[-1].batch["ledger"] == {
         "seen": 153,
         "sent": 100,

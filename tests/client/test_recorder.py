@@ -347,7 +347,7 @@ def test_async_views_and_callbacks(install: Install) -> None:
         raise TickError
 
     class Slow(View):
-        async def dispatch_request(self) -> Response:
+        async def dispatch_request(self) -> Response:  # type: ignore[override]
             async def late() -> str:
                 return "late"
 

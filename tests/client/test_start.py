@@ -36,7 +36,7 @@ def test_what_only_the_thread_needs_is_imported_by_it(collector: Collector) -> N
         late = ["flask_performance." + name for name in late]
         assert not [name for name in late if name in sys.modules]
         app.test_client().get("/").close()
-        pc.stop(app)
+        pc.stop(app, 30)
         assert all(name in sys.modules for name in late)
         """,
         collector,
@@ -59,7 +59,7 @@ def test_the_thread_runs_no_text_as_a_program(collector: Collector) -> None:
 
         builtins.exec, builtins.eval = strict(exec), strict(eval)
         app.test_client().get("/").close()
-        pc.stop(app)
+        pc.stop(app, 30)
         """,
         collector,
     )

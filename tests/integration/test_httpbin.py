@@ -41,7 +41,7 @@ QUERIES = {
 SLOW = {"/delay/<delay>": 0.3, "/drip": 0.8}
 
 #: A response ends for its server some moments after its client has read the last byte (seconds).
-SLACK = 0.25
+SLACK = 2.0
 
 
 @dataclass(frozen=True)

@@ -58,4 +58,4 @@ def test_sigterm_under_load_drains_and_ends_well(platform: Platform, project: Pr
 def test_sigterm_ends_an_idle_platform_at_once(platform: Platform) -> None:
     started = time.monotonic()
     assert platform.stop() == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
