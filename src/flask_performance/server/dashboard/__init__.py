@@ -23,8 +23,10 @@ from .headers import SECURITY_HEADERS
 from .live import EXTENSION, LiveView, open_view
 from .pages import (
     account,
+    keys,
     project,
     projects,
+    settings,
     team_audit,
     team_invitation,
     team_members,
@@ -65,6 +67,8 @@ def init_app(app: Flask, store: EventStore) -> None:
     blueprint = Blueprint("dashboard", __name__)
     projects.register(blueprint, store)
     project.register(blueprint, store)
+    settings.register(blueprint, store)
+    keys.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)
     team_settings.register(blueprint, store)

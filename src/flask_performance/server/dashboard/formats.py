@@ -113,6 +113,13 @@ def percent(share: float | None) -> str:
     return significant(share * 100)
 
 
+def apdex(value: float | None) -> str:
+    """Two digits, as everybody writes it; what is not perfect never reads as 1."""
+    if value is None:
+        return MISSING
+    return f"{value if value in (0.0, 1.0) else min(0.99, max(0.01, value)):.2f}"
+
+
 def duration_unit(values: Iterable[float | None]) -> Unit:
     """The unit in which the typical one of these durations (microseconds) reads best."""
     present = [value for value in values if value is not None]
@@ -150,6 +157,11 @@ def byte_unit(values: Iterable[int | None]) -> Unit:
 def instant(us: int) -> str:
     """Microseconds since the epoch as the `datetime` attribute of a <time> element (UTC)."""
     return datetime.fromtimestamp(us / SECOND_US, UTC).isoformat(timespec="milliseconds")
+
+
+def threshold(us: int) -> str:
+    """An Apdex threshold in milliseconds, exact and as short as can be: "500", "1.5"."""
+    return f"{us // 1000}.{us % 1000:03}".rstrip("0").rstrip(".")
 
 
 def clock(us: int) -> str:
@@ -199,6 +211,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "plural": plural,
     "significant": significant,
     "step": step,
+    "threshold": threshold,
     "us": us,
 }
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from flask_performance.server.store.base import EventStore
 
 from . import access
-from .pages.project import PANELS
+from .pages.project import PANELS, SETUP_PANELS
 from .panels import ledger, projects, requests, throughput
 from .render import panel_event
 from .scope import Project, ProjectsScope, Scope
@@ -65,6 +65,8 @@ class ProjectView(LiveView):
             scope = Scope(self._store, self._project, self._state)
             if scope.seen:
                 self._render(scope)
+            for panel in SETUP_PANELS:
+                self._texts[panel.name] = panel_event(self._app, panel, scope)
             return {"pulse": pulse(scope.now_us, scope.newest_us), **self._texts}
 
     def _render(self, scope: Scope) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.store.base import (
     EventStore,
     LedgerTotals,
@@ -12,6 +13,7 @@ from flask_performance.server.store.base import (
     Point,
     Pulse,
     Stats,
+    Thresholds,
 )
 
 from .state import State
@@ -31,6 +33,8 @@ class Project:
     name: str
     team: str
     dsn: str | None  # None: every key is revoked
+    time_zone: str | None = None  # None: each person's own
+    thresholds: Thresholds | None = None
 
     @property
     def path(self) -> str:
@@ -56,12 +60,13 @@ class Scope:
 
     @cached_property
     def summary(self) -> Stats:
-        return self.store.summary(self.filter)
+        return self.store.summary(self.filter, self.project.thresholds)
 
     @cached_property
     def before(self) -> Stats:
         """The summary of the period before."""
-        return self.store.summary(self.state.filter(self.project.id, self.window.before))
+        filter = self.state.filter(self.project.id, self.window.before)
+        return self.store.summary(filter, self.project.thresholds)
 
     @cached_property
     def young_us(self) -> int | None:
@@ -107,7 +112,7 @@ class Scope:
 
     @cached_property
     def operations(self) -> list[OperationStats]:
-        return self.store.operations(self.filter)
+        return self.store.operations(self.filter, self.project.thresholds)
 
     @cached_property
     def series(self) -> list[Point]:
@@ -121,6 +126,11 @@ class Scope:
     @cached_property
     def ledger(self) -> LedgerTotals:
         return self.store.ledger(self.filter)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What the collector took and refused."""
+        return intake_of(self.project.id)
 
     @cached_property
     def environments(self) -> list[str]:

@@ -15,7 +15,7 @@ from flask_performance.server.store.base import Filter
 from .window import DEFAULT_RANGE, RANGES, SECOND_US, Window, fixed_window, live_window
 
 #: Columns of the table of operations that it can be sorted by.
-SORTS: Final = ("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors")
+SORTS: Final = ("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors", "apdex")
 DEFAULT_SORT: Final = "-share"
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 #: A longer value is no method, route or environment of anybody's.

@@ -6,27 +6,32 @@ from flask import Blueprint, current_app, render_template, request
 from flask_security import auth_required
 from werkzeug.exceptions import BadRequest
 
+from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
 
 from .. import access
 from ..formats import instant
-from ..panels import headline, latency, ledger, operations, requests, throughput
+from ..panels import headline, latency, ledger, operations, quota, refusals, requests, throughput
 from ..panels.base import Panel
 from ..render import page_panels
 from ..scope import Project, Scope
 from ..snippets import snippets, test_command
 from ..state import STATUS_CLASSES, State, StateError
 from ..window import RANGES
+from .project_frame import frame
 
 #: In the order of the page.
 PANELS: Final[tuple[Panel[Scope], ...]] = (
     ledger.PANEL,
+    quota.PANEL,
     headline.PANEL,
     throughput.PANEL,
     latency.PANEL,
     operations.PANEL,
     requests.PANEL,
 )
+#: Those of the set-up page, which is there before the first request.
+SETUP_PANELS: Final[tuple[Panel[Scope], ...]] = (refusals.PANEL,)
 
 
 def register(blueprint: Blueprint, store: EventStore) -> None:
@@ -42,7 +47,8 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
     @blueprint.get("/projects/<public_id>/setup")
     @auth_required("session")
     def project_setup(public_id: str) -> str:
-        return setup(Scope(store, access.project(public_id), State()))
+        found = access.project_to(Action.SEE_DSN, public_id)
+        return setup(Scope(store, access.shown(found), State()))
 
 
 def state() -> State:
@@ -57,7 +63,7 @@ def overview(scope: Scope) -> str:
     """The page of a project that has requests."""
     return render_template(
         "overview.html",
-        **_frame(scope, "overview"),
+        **frame(scope, "overview"),
         panels=page_panels(current_app, PANELS, scope),
         ranges=RANGES,
         status_classes=STATUS_CLASSES,
@@ -74,18 +80,8 @@ def setup(scope: Scope) -> str:
     project: Project = scope.project
     return render_template(
         "setup.html",
-        **_frame(scope, "setup"),
+        **frame(scope, "setup"),
+        panels=page_panels(current_app, SETUP_PANELS, scope),
         snippets=snippets(project.dsn) if project.dsn else [],
         test_command=test_command(project.dsn) if project.dsn else None,
     )
-
-
-def _frame(scope: Scope, page: str) -> dict[str, object]:
-    return {
-        "scope": scope,
-        "project": scope.project,
-        "projects": access.projects(),
-        "page": page,
-        "newest_us": scope.newest_us,
-        "now_us": scope.now_us,
-    }

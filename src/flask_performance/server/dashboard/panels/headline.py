@@ -4,9 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_performance.server.store.base import Stats
+from flask_performance.server.store.base import Stats, Thresholds
 
-from ..formats import count, duration_unit, percent, rate_unit, significant, span
+from ..formats import (
+    apdex,
+    count,
+    duration_unit,
+    percent,
+    plural,
+    rate_unit,
+    significant,
+    span,
+    threshold,
+)
 from ..scope import RATED_AFTER, Scope
 from .base import Panel
 
@@ -43,15 +53,46 @@ class Figure:
     unit: str
     note: str
     change: Change
+    #: What the number means, for who asks.
+    title: str = ""
 
 
 def show(scope: Scope) -> Mapping[str, Any]:
     young = scope.young_us is not None
-    return {"figures": figures(scope.summary, scope.before, scope.watched_seconds, young=young)}
+    found = figures(scope.summary, scope.before, scope.watched_seconds, young=young)
+    if scope.project.thresholds is not None:
+        found.append(apdex_figure(scope.summary, scope.before, scope.project.thresholds))
+    return {"figures": found}
+
+
+def apdex_figure(now: Stats, before: Stats, thresholds: Thresholds) -> Figure:
+    """The share of people who did not have to wait, as apdex.org counts it."""
+    us = thresholds.us
+    title = (
+        f"Satisfied up to {threshold(us)} ms, tolerated up to {threshold(4 * us)} ms; "
+        "an error is neither"
+    )
+    own = len(thresholds.own)
+    if own:
+        title += f". {plural(own, 'operation has its', 'operations have their')} own threshold"
+    note = f"{threshold(us)} ms satisfies" if now.requests else ""
+    return Figure("Apdex", apdex(now.apdex), "", note, apdex_change(now.apdex, before.apdex), title)
+
+
+def apdex_change(now: float | None, before: float | None) -> Change:
+    """The Apdex against before, in points of its two digits."""
+    if now is None or before is None:
+        return NO_CHANGE
+    points = round(now - before, 2)
+    if not points:
+        return AS_BEFORE
+    higher = points > 0
+    words = f"{abs(points):.2f} {'higher' if higher else 'lower'}"
+    return Change("↑" if higher else "↓", words, "better" if higher else "worse")
 
 
 def figures(now: Stats, before: Stats, seconds: float, *, young: bool = False) -> list[Figure]:
-    """The five figures of a period of so many seconds and of the one before it.
+    """The figures of a period of so many seconds and of the one before it.
 
     `young`: the project's first data came in it, and the seconds are those since then.
     """

@@ -27,6 +27,7 @@ def show(scope: Scope) -> Mapping[str, Any]:
         "ledger": scope.ledger,
         "entries": entries(scope.ledger),
         "silence": silence(scope.ledger.silent),
+        "held": held(scope.intake.held),
     }
 
 
@@ -43,6 +44,16 @@ def entries(ledger: LedgerTotals) -> list[tuple[int, str, str]]:
     ]
     found.append((ledger.lost, "lost", "sent or seen, but neither stored nor explained"))
     return found
+
+
+def held(requests: int) -> str:
+    """What is said of batches over a quota; nothing where there is none."""
+    if not requests:
+        return ""
+    return (
+        f"{plural(requests, 'request')} held back: the collector refused the batch over a quota, "
+        "and the app keeps it and sends it again. It is in no number above until it is stored."
+    )
 
 
 def silence(processes: int) -> str:

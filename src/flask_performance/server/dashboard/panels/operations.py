@@ -1,12 +1,13 @@
 """The table of operations: which are slow, failing or busy, and whose share of time is large."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_performance.server.store.base import OperationStats
+from flask_performance.server.store.base import OperationStats, Thresholds
 
-from ..formats import duration_unit, element_id, rate_unit
+from ..formats import apdex as apdex_value
+from ..formats import duration_unit, element_id, rate_unit, threshold
 from ..scope import RATED_AFTER, Scope
 from ..state import State
 from .base import Panel
@@ -24,6 +25,7 @@ COLUMNS: Final = (
     ("p95", "p95", True),
     ("p99", "p99", True),
     ("errors", "Errors", True),
+    ("apdex", "Apdex", False),
 )
 
 
@@ -67,7 +69,22 @@ def show(scope: Scope) -> Mapping[str, Any]:
         "total": len(found),
         "hidden": len(found) - len(shown),
         "scope": scope,
+        "thresholds": thresholds(scope.project.thresholds),
+        "apdex": apdex_value,
     }
+
+
+def thresholds(given: Thresholds | None) -> Callable[[OperationStats], str]:
+    """What is said of an operation's threshold."""
+    own = {(method, route): us for method, route, us in given.own} if given else {}
+
+    def words(stats: OperationStats) -> str:
+        us = own.get((stats.method, stats.route))
+        if us is not None:
+            return f"Satisfied up to {threshold(us)} ms, this operation's own"
+        return f"Satisfied up to {threshold(given.us)} ms" if given else ""
+
+    return words
 
 
 def rows(operations: list[OperationStats], total_us: int, seconds: float) -> list[Row]:
@@ -138,7 +155,7 @@ def _by_name(row: Row) -> tuple[str, str]:
 
 
 def _measure(row: Row, name: str) -> float:
-    value = getattr(row.stats, name if name in {"requests", "errors"} else f"{name}_us")
+    value = getattr(row.stats, name if name in {"requests", "errors", "apdex"} else f"{name}_us")
     return -1.0 if value is None else value
 
 
