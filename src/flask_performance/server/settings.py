@@ -12,6 +12,9 @@ PREFIX = "FLASK_PERFORMANCE_"
 #: Ports of mail servers by the scheme of their URL.
 SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 
+#: Where http is as good as https: nothing leaves the machine.
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 class SettingsError(Exception):
     """A setting that cannot be right. The message is one sentence for the operator."""
@@ -58,6 +61,14 @@ class Settings:
     #: (FLASK_PERFORMANCE_PROXIES).
     proxies: int = 0
 
+    #: Single sign-on by OpenID Connect: the provider's address, and what it calls this server
+    #: (FLASK_PERFORMANCE_OIDC_ISSUER, …_OIDC_CLIENT_ID, …_OIDC_CLIENT_SECRET). None: there is none.
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    #: What the button of the log-in page calls it (FLASK_PERFORMANCE_OIDC_NAME). None: its host.
+    oidc_name: str | None = None
+
     @property
     def mail_server(self) -> MailServer | None:
         """None: this server sends no mail. Raises SettingsError."""
@@ -99,8 +110,13 @@ class Settings:
             smtp_url=environ.get(PREFIX + "SMTP_URL") or None,
             mail_from=environ.get(PREFIX + "MAIL_FROM") or None,
             proxies=_proxies(environ.get(PREFIX + "PROXIES")),
+            oidc_issuer=_issuer(environ.get(PREFIX + "OIDC_ISSUER")),
+            oidc_client_id=environ.get(PREFIX + "OIDC_CLIENT_ID") or None,
+            oidc_client_secret=environ.get(PREFIX + "OIDC_CLIENT_SECRET") or None,
+            oidc_name=environ.get(PREFIX + "OIDC_NAME") or None,
         )
         _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail
+        _check_sign_on(settings)
         return settings
 
 
@@ -129,6 +145,28 @@ def _proxies(said: str | None) -> int:
             "this server: 0, 1, 2, …"
         )
     return int(said or 0)
+
+
+def _issuer(said: str | None) -> str | None:
+    if not said:
+        return None
+    parts = urlsplit(said)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        return said
+    raise SettingsError(
+        f"{PREFIX}OIDC_ISSUER is {said!r}, but must start with https://: whoever listens on the "
+        "way could log in as anybody. (http:// works for a provider on this machine, by localhost.)"
+    )
+
+
+def _check_sign_on(settings: Settings) -> None:
+    """The three belong together."""
+    three = (settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
+    if any(three) and not all(three):
+        raise SettingsError(
+            f"Single sign-on needs all of {PREFIX}OIDC_ISSUER, {PREFIX}OIDC_CLIENT_ID and "
+            f"{PREFIX}OIDC_CLIENT_SECRET; set what is missing, or none of them."
+        )
 
 
 def _mail_server(url: str | None, sender: str | None) -> MailServer | None:
