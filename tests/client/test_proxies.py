@@ -95,6 +95,17 @@ def test_https_without_a_proxy(certified: ssl.SSLContext) -> None:
     assert [request.path for request in collector.requests] == ["/a", "/b", "/c"]
 
 
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with running_collector(tls=certified) as collector:
+        transport = HttpTransport(f"https://localhost:{collector.port}{PATH}", 10, "test")
+        with pytest.raises(TransportError, match="certificate verify failed"):
+            transport.send(b"x")
+    assert collector.received == []
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_proxy_hears_name_and_password_and_the_platform_does_not(
     certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, scheme: str

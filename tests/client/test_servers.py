@@ -121,7 +121,8 @@ def visit(served: Served, rounds: int) -> Counter[str]:
     def client() -> None:
         for _ in range(rounds):
             for path in ("/", "/pid", "/stream", "/file", "/nowhere"):
-                served.get(path)
+                status, _ = served.get(path)
+                assert status == (404 if path == "/nowhere" else 200)
                 with lock:
                     answered[path] += 1
 

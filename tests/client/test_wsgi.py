@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask, Response, got_request_exception
 from starlette.exceptions import HTTPException
-from werkzeug.test import EnvironBuilder
+from werkzeug.debug import DebuggedApplication
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from .conftest import Install
 
@@ -210,3 +211,37 @@ def test_an_app_that_connexion_hides_is_told(
     hidden.json = provider(hidden)
     install(hidden)
     assert "sees no request of 'shop'" in caplog.text
+
+
+def test_host_matching(install: Install) -> None:
+    app = Flask("hosts", host_matching=True, static_folder=None)
+    app.add_url_rule("/", "shop", lambda: "shop", host="shop.example")
+    app.add_url_rule("/", "tenant", lambda name: name, host="<name>.shop.example")
+    installed = install(app)
+    client = app.test_client()
+    for host in ("shop.example", "acme.shop.example", "other.example"):
+        client.get("/", base_url=f"http://{host}")
+    assert [(one.endpoint, one.route, one.status) for one in installed.requests] == [
+        ("shop", "/", 200),
+        ("tenant", "/", 200),
+        (None, "", 404),
+    ]
+
+
+def test_under_werkzeugs_debugger(install: Install) -> None:
+    app = shop()
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # as `flask run --debug` does
+
+    @app.get("/boom/<name>")
+    def boom(name: str) -> str:
+        raise LookupError(name)
+
+    installed = install(app)
+    debugged = DebuggedApplication(app, evalex=True)
+    for path in ("/item/7", "/boom/a"):
+        _, status, _ = run_wsgi_app(debugged, environ_of(path), buffered=True)
+        assert status.startswith("500" if "boom" in path else "200")
+    well, broken = installed.requests
+    assert (well.route, well.status, well.outcome) == ("/item/<int:number>", 200, "completed")
+    assert (broken.route, broken.status, broken.outcome) == ("/boom/<name>", 500, "failed")
+    assert broken.exception == "LookupError"
