@@ -1,14 +1,19 @@
-/** <first-request src href>: waits for the first request, then shows the dashboard. */
+/** <first-request src href>: waits for the first request, then shows the dashboard; meanwhile it
+    says what the collector refused. */
 import { leaveIfRefused } from "./navigation";
 import { Stream, type Pulse } from "./stream";
+import { swap } from "./swap";
 
 export class FirstRequest extends HTMLElement {
   private stream: Stream | null = null;
 
   connectedCallback(): void {
-    this.stream = new Stream(this.getAttribute("src") ?? "", [], {
+    this.stream = new Stream(this.getAttribute("src") ?? "", ["refusals"], {
       pulse: (pulse) => { this.pulse(pulse); },
-      panel: () => undefined,
+      panel: (name, html) => {
+        const panel = document.getElementById(`panel-${name}`);
+        if (panel !== null) swap(panel, html);
+      },
       lost: () => {
         this.say("Connection lost, trying again…", "lost");
         void leaveIfRefused();

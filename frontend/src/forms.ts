@@ -1,12 +1,13 @@
 /** Small helps in forms; every form works without them. */
+import { fromLocal, toLocal } from "./zone";
 
-/** <custom-range>: its times are the person's, while the URL and the server speak UTC. */
+/** <custom-range>: its times are in the page's zone, while the URL and the server speak UTC. */
 export class CustomRange extends HTMLElement {
   connectedCallback(): void {
     for (const input of this.inputs()) input.value = toLocal(new Date(`${input.value}Z`));
     this.querySelector("form")?.addEventListener("formdata", (event) => {
       for (const input of this.inputs()) {
-        event.formData.set(input.name, new Date(input.value).toISOString());
+        event.formData.set(input.name, fromLocal(input.value).toISOString());
       }
     });
   }
@@ -31,10 +32,4 @@ export class NewTeam extends HTMLElement {
 /** After an error a person goes on at the first field that is wrong, not at the first field. */
 export function focusFirstWrong(root: Document): void {
   root.querySelector<HTMLElement>('main [aria-invalid="true"]')?.focus();
-}
-
-/** The value of a datetime-local input, in the person's zone. */
-export function toLocal(date: Date): string {
-  const shifted = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 19);
 }

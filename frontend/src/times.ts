@@ -1,13 +1,15 @@
-/** Times in the person's zone: the server writes UTC, and every <time> that appears is rewritten. */
+/** Times in the page's zone: the server writes UTC, and every <time> that appears is rewritten. */
 import { age } from "./format";
+import { zone } from "./zone";
 
 const time: Intl.DateTimeFormatOptions = {
+  timeZone: zone,
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
   hourCycle: "h23",
 };
-const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
+const day: Intl.DateTimeFormatOptions = { timeZone: zone, day: "numeric", month: "short" };
 
 const clock = new Intl.DateTimeFormat("en-GB", { ...time, fractionalSecondDigits: 3 });
 const step = new Intl.DateTimeFormat("en-GB", { ...time, ...day });
@@ -19,6 +21,7 @@ const moment = new Intl.DateTimeFormat("en-GB", {
 });
 const dated = new Intl.DateTimeFormat("en-GB", { ...day, year: "numeric" });
 const exact = new Intl.DateTimeFormat("en-GB", {
+  timeZone: zone,
   dateStyle: "full",
   timeStyle: "long",
   hourCycle: "h23",
@@ -26,8 +29,6 @@ const exact = new Intl.DateTimeFormat("en-GB", {
 
 /** From here on an age says less than a date. */
 const WORDS_UNTIL_S = 86_400;
-
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** The text of a <time> with this format, at a moment (milliseconds since the epoch). */
 export function timeText(format: string, date: Date, now: number): string {

@@ -1,9 +1,10 @@
 /** Axes that all charts share: time below, a measure from zero at the left. */
 import type uPlot from "uplot";
 import { axisLabel } from "../format";
+import { zone } from "../zone";
 
 const time = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat("en-GB", { hourCycle: "h23", ...options });
+  new Intl.DateTimeFormat("en-GB", { hourCycle: "h23", timeZone: zone, ...options });
 const seconds = time({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const minutes = time({ hour: "2-digit", minute: "2-digit" });
 const days = time({ day: "numeric", month: "short" });
@@ -12,7 +13,7 @@ const days = time({ day: "numeric", month: "short" });
 export function timeLabel(split: number, distance: number): string {
   const date = new Date(split * 1_000);
   if (distance < 60) return seconds.format(date);
-  const midnight = date.getHours() === 0 && date.getMinutes() === 0;
+  const midnight = minutes.format(date) === "00:00";
   return distance >= 86_400 || midnight ? days.format(date) : minutes.format(date);
 }
 

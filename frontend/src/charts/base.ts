@@ -7,6 +7,7 @@ import { colour } from "./palette";
 import { tableRow } from "./table";
 import { Tooltip, type TooltipRow } from "./tooltip";
 import { SMALLEST_DRAG, zoomIn, zoomOut } from "./zoom";
+import { zone } from "../zone";
 
 export interface ChartData {
   /** Where each step starts, and how long a step is (seconds). */
@@ -150,6 +151,7 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
       width: this.target.clientWidth,
       height: HEIGHT,
       legend: { show: false },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zone),
       padding: [8, 18, 0, 0],
       scales: { x: { time: true, range: () => this.span() }, y: { range: fromZero } },
       axes: [timeAxis(colours), measureAxis(colours, () => this.empty)],

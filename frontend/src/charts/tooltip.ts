@@ -1,7 +1,9 @@
 /** The tooltip: the step under the pointer and every series, in the order of the lines. */
 import type uPlot from "uplot";
+import { zone } from "../zone";
 
 const moment = new Intl.DateTimeFormat("en-GB", {
+  timeZone: zone,
   day: "numeric",
   month: "short",
   hour: "2-digit",
