@@ -4,6 +4,7 @@ Each runs in a fresh process with a stub collector on `port`. Imports stand insi
 and start-up belong to the contender.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -112,6 +113,34 @@ def elastic(app: Flask, port: int) -> Flush:
     return lambda: client._transport.flush()  # noqa: SLF001
 
 
+def apitally(app: Flask, port: int) -> Flush:
+    os.environ["APITALLY_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"
+    from apitally import flask as apitally_flask
+    from apitally.shared import activation
+
+    apitally_flask.init(app, write_token="apt_" + "a" * 24, env="prod")
+    return lambda: activation.export_worker.run_cycle(None, final=True)
+
+
+def logfire(app: Flask, port: int) -> Flush:
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"
+    import logfire
+
+    logfire.configure(send_to_logfire=False, console=False, service_name="bench")
+    logfire.instrument_flask(app)
+    return lambda: logfire.force_flush(60_000)
+
+
+def datadog(app: Flask, port: int) -> Flush:
+    os.environ.update(DD_TRACE_AGENT_URL=f"http://127.0.0.1:{port}", DD_SERVICE="bench")
+    import ddtrace.auto  # as ddtrace-run does
+
+    return lambda: ddtrace.trace.tracer.flush()
+
+
+#: One hit a server span, in protobuf.
+SPAN = rb"\x0a(?:\x0bhttp\.method|\x13http\.request\.method)\x12"
+
 CONTENDERS = (
     Contender("bare", "base", bare),
     Contender("bare again", "base", bare),
@@ -119,12 +148,10 @@ CONTENDERS = (
     Contender("ours", "ours", ours, b'"start_us"'),
     Contender("flask-performance 0.0.6", "flask-performance-0.0.6", of_2019, b'"time_used"', 0.1),
     Contender("prometheus-flask-exporter", "prometheus", prometheus),
-    Contender(
-        "opentelemetry traces",
-        "opentelemetry",
-        opentelemetry,
-        rb"\x0a(?:\x0bhttp\.method|\x13http\.request\.method)\x12",
-    ),
+    Contender("opentelemetry traces", "opentelemetry", opentelemetry, SPAN),
     Contender("sentry traces 1.0", "sentry", sentry, rb'"type":"transaction","content_type"', 0.5),
     Contender("elastic-apm", "elastic", elastic, rb'\{"transaction":', 0.5),
+    Contender("apitally", "apitally", apitally, SPAN, 0.5),
+    Contender("logfire", "logfire", logfire, SPAN, 0.5),
+    Contender("ddtrace", "ddtrace", datadog, scale=0.5),
 )

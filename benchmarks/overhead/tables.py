@@ -47,8 +47,9 @@ def row(name: str, result: Result) -> Sequence[str]:
 
 
 def kept(shares: Sequence[float | None]) -> str:
-    """The worst round's: one that lost requests is not made good by others."""
-    known = [share for share in shares if share is not None]
+    """The worst round's: one that lost requests is not made good by others. A peer's own requests
+    may count as well; that is no more than all."""
+    known = [min(share, 1.0) for share in shares if share is not None]
     return f"{int(min(known) * 1000) / 10:g} %" if known else "-"
 
 
