@@ -13,17 +13,14 @@ from flask_performance.server.accounts.permissions import LEAST, POWER, Action, 
 
 from .. import access
 from ..fields import refuse
+from ..formats import plural
 from .team_frame import frame, role_choices
 
 
 class InvitationForm(FlaskForm):  # type: ignore[misc]
     email = StringField("Email")
     role = SelectField("Role", default=Role.MEMBER.value)
-    days = SelectField(
-        "The link works for",
-        choices=[(str(days), f"{days} days" if days > 1 else "1 day") for days in invitations.DAYS],
-        default=str(invitations.DEFAULT_DAYS),
-    )
+    days = SelectField("The link works for", default=str(invitations.DEFAULT_DAYS))
 
 
 def register(blueprint: Blueprint) -> None:
@@ -107,6 +104,7 @@ def new_form(role: Role | None, *, filled: bool = False) -> InvitationForm:
     """The form of a new invitation; empty, or with what the person sent."""
     form = InvitationForm() if filled else InvitationForm(formdata=None)
     form.role.choices = role_choices(role)
+    form.days.choices = [(str(days), plural(days, "day")) for days in invitations.DAYS]
     return form
 
 
