@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that the tests of a module share, with one user. Projects are each test's own."""
-    with running_platform(tmp_path_factory.mktemp("platform") / "data") as platform:
+    data = tmp_path_factory.mktemp("platform") / "data"
+    with running_platform(data, FLASK_PERFORMANCE_SIGNUP="open") as platform:
         platform.create_user()
         yield platform
 

@@ -50,11 +50,18 @@ class Person:
         self.page.get_by_role("button", name="Log in").click()
         expect(self.page).to_have_url(f"{self.base}/projects")
 
-    def sign_up(self, email: str = EMAIL, password: str = PASSWORD) -> None:
-        self.open("/signup")
+    def sign_up(
+        self,
+        email: str = EMAIL,
+        password: str = PASSWORD,
+        link: str = "/signup",
+        button: str = "Sign up",
+    ) -> None:
+        """By a link, which is that to the first account where there is none."""
+        self.open(link)
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign up").click()
+        self.page.get_by_role("button", name=button).click()
         expect(self.page).to_have_url(f"{self.base}/projects")
 
     def scroll_width(self) -> int:

@@ -1,11 +1,13 @@
 """From nothing to the first request: sign up, team, project, DSN, and the page that turns live."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.support.platform import EMAIL
+from tests.support.platform import EMAIL, Platform, running_platform
 
 from .person import Person
 from .world import monitored_app
@@ -17,9 +19,23 @@ DRAWN_MS = 5_000
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_page_turns_live_with_the_first_request(visitor: Person) -> None:
-    page = visitor.page
-    visitor.sign_up(NEWCOMER)
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Platform]:
+    """What `flask-performance serve` starts in a new folder."""
+    with running_platform(tmp_path / "fresh") as platform:
+        yield platform
+
+
+def test_the_page_turns_live_with_the_first_request(fresh: Platform, browser: Browser) -> None:
+    with Person.at(browser, fresh.url) as newcomer:
+        go_the_whole_way(fresh, newcomer)
+
+
+def go_the_whole_way(fresh: Platform, newcomer: Person) -> None:
+    """From the line that `serve` prints to the first request on the page, and out again."""
+    page = newcomer.open("/")
+    expect(page.get_by_text("This server has no account yet.")).to_be_visible()
+    newcomer.sign_up(NEWCOMER, link=fresh.first_link(), button="Make the account")
     expect(page.get_by_text("A project is one Flask app")).to_be_visible()
 
     page.get_by_role("link", name="Make the first project").click()

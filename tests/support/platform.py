@@ -1,6 +1,7 @@
 """A real platform: `flask-performance serve` in its own process, and the commands."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +136,14 @@ class Platform:
         done = run_command(self.data, *arguments, stdin=stdin)
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done.stdout.removesuffix("\n")
+
+    def first_link(self) -> str:
+        """The path of the link that makes the first account, as the log has it last."""
+        pattern = rf"{re.escape(self.url)}(/signup\?first=\S+)\n"
+        return wait_for(
+            lambda: (re.findall(pattern, self.log.read_text()) or [""])[-1],
+            READY_SECONDS, "the link to the first account in the log", every=0.02,
+        )  # fmt: skip
 
     def create_user(self, email: str = EMAIL, password: str = PASSWORD) -> None:
         self.command("user", "create", email, "--password-stdin", stdin=f"{password}\n")

@@ -79,6 +79,11 @@ def announce_new() -> None:
         announce()
 
 
+def used() -> None:
+    """The first account is made: the link opens nothing, also if that account goes one day."""
+    _first().forget()
+
+
 def opens(said: str) -> bool:
     """Whether this is the secret of the link, on a server without an account."""
     return pending() and _first().matches(said)

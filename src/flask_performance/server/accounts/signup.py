@@ -131,6 +131,7 @@ def _joined(_app: Flask, user: User, **_other: object) -> None:
     """Part of the transaction that makes the user."""
     session.pop(FIRST, None)
     if users.settle(user):
+        first.used()
         _vouched(user)
     elif refusal() is not None:  # two with the same link, and somebody else was faster
         db.session.rollback()
