@@ -1,0 +1,137 @@
+"""The table of all routes: who may ask for each, and what the answer is.
+
+A new route belongs here: `test_every_route_is_in_the_table` fails until it does. `{team}` and the
+like are filled with the objects of `world.World.objects`. Whoever is let in gets `ok`, by default
+200 for a GET and 302 for a POST.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flask_performance.server.accounts.permissions import Action
+
+#: Who may ask, where it is no role in a team: everybody, or everybody who is logged in.
+ANYONE = "anyone"
+PERSON = "person"
+Who = Action | str
+
+
+@dataclass(frozen=True)
+class Row:
+    method: str
+    path: str
+    who: Who
+    #: The fields of the form; values may name objects too.
+    form: Mapping[str, str] = field(default_factory=dict)
+    #: Statuses of those who are let in.
+    ok: tuple[int, ...] = ()
+    #: Statuses of visitors; none: they are sent to the log-in, or, where anyone may ask, `ok`.
+    visitor: tuple[int, ...] = ()
+    #: It ends the session or the account that asks.
+    spoils: bool = False
+
+    @property
+    def let_in(self) -> tuple[int, ...]:
+        return self.ok or ((302,) if self.method == "POST" else (200,))
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def get(path: str, who: Who, **more: object) -> Row:
+    return Row("GET", path, who, **more)  # type: ignore[arg-type]
+
+
+def post(path: str, who: Who, **more: object) -> Row:
+    return Row("POST", path, who, **more)  # type: ignore[arg-type]
+
+
+TYPED_TEAM = {"name": "{team_name}", "typed": "{team_name}", "confirm": "{team_name}"}
+TYPED_PROJECT = {"name": "{project_name}", "typed": "{project_name}", "confirm": "{project_name}"}
+
+OPEN = (
+    get("/", ANYONE, ok=(302,)),
+    get("/health", ANYONE),
+    get("/static/icon.svg", ANYONE),
+)
+LOG_IN = (
+    get("/login", ANYONE, ok=(302,), visitor=(200,)),
+    post("/login", ANYONE, ok=(302,), visitor=(200,)),
+    post("/logout", ANYONE, spoils=True, visitor=(302,)),
+    get("/signup", ANYONE, ok=(302,), visitor=(200, 403)),
+    post("/signup", ANYONE, ok=(302,), visitor=(200, 403)),
+    get("/reset", ANYONE),
+    post("/reset", ANYONE, ok=(200,)),
+    get("/reset/wrong", ANYONE, ok=(302,), visitor=(302,)),
+    post("/reset/wrong", ANYONE, ok=(302,), visitor=(302,)),
+)
+ACCOUNT = (
+    get("/account/password", PERSON),
+    post("/account/password", PERSON, form={"password": "wrong"}, ok=(200,)),
+    get("/account/two-factor", PERSON),
+    post("/account/two-factor", PERSON, ok=(200,)),
+    post("/account/two-factor/wrong", PERSON),
+    get("/account/recovery-codes", PERSON),
+    post("/account/recovery-codes", PERSON, ok=(200, 302)),
+    get("/account/passkeys", PERSON),
+    post("/account/passkeys", PERSON, ok=(200,)),
+    post("/account/passkeys/wrong", PERSON),
+    get("/account/passkeys/delete", PERSON, ok=(200, 302)),
+    post("/account/passkeys/delete", PERSON, ok=(200, 302)),
+    get("/verify", PERSON),
+    post("/verify", PERSON, form={"password": "wrong"}, ok=(200,)),
+    get("/verify/passkey", PERSON, ok=(200, 302)),
+    post("/verify/passkey", PERSON, ok=(200, 302)),
+    post("/verify/passkey/wrong", PERSON, ok=(200, 302)),
+)
+SECOND_FACTOR = (
+    get("/login/code", ANYONE, ok=(302,), spoils=True),
+    post("/login/code", ANYONE, ok=(302,), spoils=True),
+    get("/login/factor", ANYONE, ok=(302,), spoils=True),
+    post("/login/factor", ANYONE, ok=(302,), spoils=True),
+    get("/login/recovery", ANYONE, ok=(302,), spoils=True),
+    post("/login/recovery", ANYONE, ok=(302,), spoils=True),
+    get("/login/rescue", ANYONE, ok=(404,), spoils=True),
+    post("/login/rescue", ANYONE, ok=(404,), spoils=True),
+    get("/login/passkey", ANYONE, ok=(302,), visitor=(200,), spoils=True),
+    post("/login/passkey", ANYONE, ok=(302,), visitor=(200,), spoils=True),
+    post("/login/passkey/wrong", ANYONE, ok=(302,), visitor=(302,), spoils=True),
+)
+TOKENS = (
+    get("/account/tokens", PERSON),
+    post("/account/tokens", PERSON, form={"name": "New"}, ok=(201, 422)),
+    post("/account/tokens/{my_token}/revoke", PERSON),
+    get("/teams/{team}/tokens", Action.MANAGE_TOKENS),
+    post(
+        "/teams/{team}/tokens", Action.MANAGE_TOKENS,
+        form={"name": "New", "scope": "read", "days": "30"}, ok=(201,),
+    ),
+    post("/teams/{team}/tokens/{token}/revoke", Action.MANAGE_TOKENS),
+)  # fmt: skip
+PROJECTS = (
+    get("/projects", PERSON),
+    get("/projects/new", PERSON),
+    post("/projects/new", PERSON, form={"name": ""}, ok=(422,)),
+    get("/projects/{project}", Action.SEE_DATA),
+    get("/projects/{project}/setup", Action.SEE_DSN),
+)
+TEAMS = (
+    get("/teams/new", PERSON),
+    post("/teams/new", PERSON, form={"name": ""}, ok=(422,)),
+)
+
+PAGES = (*OPEN, *LOG_IN, *SECOND_FACTOR, *ACCOUNT, *TOKENS, *PROJECTS, *TEAMS)
+
+#: Below /api/v1; asked with a token. `body` is the form, as JSON.
+API = (
+    get("/teams", PERSON),
+    get("/projects", PERSON),
+    post("/projects", Action.CREATE_PROJECT, form={"name": "Blog", "team": "{team}"}, ok=(201,)),
+    get("/projects/{project}", Action.SEE_DATA),
+    get("/projects/{project}/keys", Action.MANAGE_KEYS),
+    get("/projects/{project}/summary", Action.SEE_DATA),
+    get("/projects/{project}/operations", Action.SEE_DATA),
+    get("/projects/{project}/series", Action.SEE_DATA),
+    get("/projects/{project}/requests", Action.SEE_DATA),
+    get("/projects/{project}/ledger", Action.SEE_DATA),
+)
