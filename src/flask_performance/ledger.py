@@ -19,10 +19,6 @@ class Ledger:
     def dropped(self) -> "dict[DropReason, int]":
         return {reason: number for reason, number in self._dropped.items() if number}
 
-    @property
-    def waiting(self) -> int:
-        return self.seen - self.sent - sum(self._dropped.values())
-
     def drop(self, reason: "DropReason", requests: int) -> None:
         self._dropped[reason] = self._dropped.get(reason, 0) + requests
 

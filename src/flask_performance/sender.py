@@ -125,7 +125,7 @@ class Sender:
                 bell.release()
 
     def _start(self) -> None:
-        if sys.is_finalizing():
+        if sys.is_finalizing():  # pragma: no cover  coverage has ended by then
             return  # a body that only the interpreter's end drops: a thread would not run any more
         # Made here and not before: gevent may have patched the locks since.
         self._bell = threading.Lock()
