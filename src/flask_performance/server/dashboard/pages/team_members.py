@@ -139,7 +139,7 @@ def send(email: str, team: models.Team, role: Role, days: int, path: str) -> str
             team=team.name,
             inviter=inviter,
             role=article(role),
-            days=days,
+            days=plural(days, "day"),
         )
     except mail.MailError as error:
         return f"The mail to {email} did not leave: {error} Pass the link on yourself."

@@ -14,6 +14,7 @@ from flask_performance.server.accounts.models import Team, Token
 from flask_performance.server.accounts.permissions import Action, Scope
 
 from .. import access
+from .team_frame import frame
 
 #: What a token may do: the scopes, and how the form says it.
 SCOPES: Final = {"read": "Read", "read write": "Read and change"}
@@ -107,7 +108,7 @@ def shown(
     listed = tokens.tokens_of_team(team) if team else mine()
     return render_template(
         "tokens_team.html" if team else "tokens_account.html",
-        team=team,
+        **(frame(team, "tokens") if team else {}),
         form=form,
         secret=secret,
         made=made,
