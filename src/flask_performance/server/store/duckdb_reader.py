@@ -63,8 +63,8 @@ RELEASE_IS = {
 
 #: The threshold of a cell's operation.
 OWN_THRESHOLD = (
-    "coalesce($own_us::bigint[][list_position($own_operations::integer[], operation_id)], "
-    "$apdex_us)"
+    "coalesce(list_extract($own_us::bigint[], "
+    "list_position($own_operations::integer[], operation_id)), $apdex_us)"
 )
 #: After everything: where a list begins.
 NO_CURSOR = (2**63 - 1, 2**63 - 1)
