@@ -92,6 +92,11 @@ def valid(secret: str) -> Invitation | None:
     return _first_open(Invitation.secret_sha256 == _sha256(secret))
 
 
+def is_invited(email: str) -> bool:
+    """Whether an invitation for this very address waits to be used."""
+    return _first_open(func.lower(Invitation.email) == email.lower()) is not None
+
+
 def is_for(invitation: Invitation, email: str) -> bool:
     """Whether an account of this address may use it."""
     return invitation.email is None or invitation.email.lower() == email.lower()

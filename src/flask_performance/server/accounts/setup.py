@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect  # type: ignore[import-untyped]
 
 from flask_performance.server.settings import Settings
 
-from . import database, devices, mail, mfa, sessions, signup, throttle
+from . import database, devices, mail, mfa, sessions, signup, sso, throttle
 from .dsn import EXTENSION
 from .models import User, WebAuthn, db
 from .secret import secret_key
@@ -59,6 +59,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     sessions.init_app(app)
     throttle.init_app(app)
     signup.init_app(app, security)
+    sso.init_app(app, settings)
 
 
 def _accept_addresses_of_private_networks() -> None:
