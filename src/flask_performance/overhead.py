@@ -75,7 +75,7 @@ class Meter:
     """Measures the hot path once a minute, and counts the sender's processor time."""
 
     def __init__(self) -> None:
-        self._request_ns: int | None = None
+        self._request_ns = 0
         self._measure_at = 0.0
 
     def member(self) -> Overhead:
@@ -83,9 +83,7 @@ class Meter:
         if time.monotonic() >= self._measure_at:
             self._measure_at = time.monotonic() + EVERY
             self._request_ns = request_ns()
-        overhead: Overhead = {}
-        if self._request_ns is not None:
-            overhead["request_ns"] = self._request_ns
+        overhead: Overhead = {"request_ns": self._request_ns}
         if not shares_threads():
             overhead["sender_cpu_us"] = time.thread_time_ns() // 1000
         return overhead

@@ -286,7 +286,7 @@ class Sender:
 
     def _wait(self, seconds: float = -1) -> None:
         """Sleep until somebody rings, or so long."""
-        if self._bell is not None:
+        if self._bell is not None:  # pragma: no branch  a thread has one
             self._bell.acquire(timeout=seconds)
 
     def _collect(self, delivery: "Delivery") -> None:

@@ -234,4 +234,6 @@ def test_a_connection_that_was_closed_while_quiet_is_opened_again() -> None:
         for number in (1, 2, 3):
             assert transport.send(b"x").status == 202
             wait_for(lambda number=number: len(answered) == number)  # type: ignore[misc]
-        transport.close()
+    with pytest.raises(TransportError):  # nor does a second attempt help where nobody is left
+        transport.send(b"x")
+    transport.close()

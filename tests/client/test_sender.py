@@ -94,6 +94,22 @@ def test_a_flush_before_the_first_thread_has_a_bell(shop: Shop) -> None:
     assert shop.paths == ["/a"]
 
 
+def test_a_process_that_saw_nothing_says_nothing(shop: Shop) -> None:
+    assert shop.pc.flush(shop.app, 30)
+    shop.pc.stop(shop.app, 30)
+    assert shop.transport.batches == []
+
+
+def test_a_request_while_another_starts_the_thread_waits_for_nobody(shop: Shop) -> None:
+    starting = shop.sender._starting
+    assert starting.acquire(blocking=False)  # as the other request does, amid its start
+    shop.visit("a")
+    starting.release()
+    shop.visit("b")
+    assert shop.pc.flush(shop.app, 30)
+    assert shop.paths == ["/a", "/b"]
+
+
 def test_a_flush_brings_more_than_one_turn_sends(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

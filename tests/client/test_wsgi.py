@@ -209,6 +209,7 @@ def test_an_app_that_connexion_hides_is_told(
     hidden = shop()
     provider = type("Provider", (type(hidden.json),), {"__module__": "connexion.frameworks.flask"})
     hidden.json = provider(hidden)
+    hidden.register_error_handler(LookupError, lambda _: "none")
     install(hidden)
     assert "sees no request of 'shop'" in caplog.text
 
