@@ -12,13 +12,21 @@ import duckdb
 import pytest
 
 from flask_performance.server.settings import SettingsError
-from flask_performance.server.store.base import EventStore, Filter, StoreUnavailableError
+from flask_performance.server.store.base import (
+    DAY_US,
+    EventStore,
+    Filter,
+    Retention,
+    StoreUnavailableError,
+)
 from flask_performance.server.store.block import Block
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.support.faults import full_disk
 
 from .builders import NOON_US, block
 from .contract import DAY, StoreContract
+from .contract_apdex import ApdexContract
+from .contract_kept import KeptContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
 
@@ -26,7 +34,7 @@ def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
 
 
-class TestDuckDB(StoreContract):
+class TestDuckDB(StoreContract, ApdexContract, KeptContract):
     """The contract of every home."""
 
     @classmethod
@@ -38,6 +46,31 @@ class TestDuckDB(StoreContract):
 def store(tmp_path: Path) -> Iterator[DuckDBStore]:
     with contextlib.closing(open_store(tmp_path)) as store:
         yield store
+
+
+# -- space ---------------------------------------------------------------------------------------
+
+
+def test_the_space_of_what_is_forgotten_is_used_again(tmp_path: Path) -> None:
+    """Twelve days of which two are kept: the file stops growing. The log beside it is bounded."""
+    file, sizes = tmp_path / "events.duckdb", []
+    kept = {1: Retention(raw_days=2, minutes_days=2, hours_days=2)}
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for day in range(1, 13):
+            first_us = NOON_US + day * DAY_US
+            requests = [
+                {"start_us": first_us + 4_000_000 * place, "path": f"/{day}/{place}"}
+                for place in range(20_000)
+            ]
+            store.append(
+                block(requests, number=day, sent_total=20_000 * day, received_us=first_us), day
+            )
+            store.roll()
+            store.maintain(first_us + DAY_US)
+            store.forget(first_us + DAY_US, kept)
+            store._rows("checkpoint")  # what DuckDB does by itself when its log is long
+            sizes.append(file.stat().st_size)
+    assert max(sizes[6:]) <= 1.5 * max(sizes[3:6]), sizes
 
 
 # -- what cannot be opened -----------------------------------------------------------------------
