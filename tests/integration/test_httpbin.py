@@ -123,6 +123,6 @@ def _assert_whole_ledger(project: Project, count: int) -> None:
         ledger: dict[str, Any] = project.get("ledger")
         return ledger if ledger["waiting"] == 0 and ledger["seen"] >= count else None
 
-    ledger = wait_for(settled, 10, f"a ledger with all {count} requests and none waiting")
+    ledger = wait_for(settled, 60, f"a ledger with all {count} requests and none waiting")
     assert (ledger["seen"], ledger["stored"], ledger["lost"]) == (count, count, 0)
     assert not any(ledger["dropped"].values())

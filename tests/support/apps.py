@@ -32,10 +32,10 @@ def serving(
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        wait_for(accepts, 20, f"{filled} to listen")
+        wait_for(accepts, 60, f"{filled} to listen")
         yield f"http://127.0.0.1:{port}"
         process.terminate()
-        process.wait(15)
+        process.wait(60)
     finally:
         if process.poll() is None:
             process.kill()
