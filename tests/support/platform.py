@@ -19,7 +19,7 @@ from .waiting import free_port, wait_for
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
 COMMAND = [sys.executable, "-m", "flask_performance.server.cli"]
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 #: SIGTERM promises an end within this time (issue 2).
 STOP_SECONDS = 10.0
 
@@ -66,7 +66,7 @@ class Project:
         """Every stored request of the window, newest first."""
         return self.api.items(f"/projects/{self.id}/requests", **{"limit": 1000, **parameters})
 
-    def wait_for_requests(self, count: int, seconds: float = 20) -> list[dict[str, Any]]:
+    def wait_for_requests(self, count: int, seconds: float = 60) -> list[dict[str, Any]]:
         """All stored requests once there are at least `count`."""
 
         def enough() -> bool:
