@@ -23,6 +23,8 @@ __all__ = ["MailError", "configured", "init_app", "link", "send", "send_now", "t
 log = logging.getLogger(__name__)
 
 EXTENSION: Final = "flask_performance_outbox"
+#: The mail to who signed up, with the link that confirms the address.
+WELCOME: Final = "security/email/welcome"
 #: How long a page waits to learn whether its mail left (seconds).
 PATIENCE: Final = 5.0
 TROUBLE: Final = (
@@ -93,7 +95,7 @@ class Mail(MailUtil):
 
     def send_mail(
         self,
-        template: str,  # noqa: ARG002
+        template: str,
         subject: str,
         recipient: str | tuple[str, str],
         sender: str | tuple[str, str],  # noqa: ARG002
@@ -101,6 +103,8 @@ class Mail(MailUtil):
         html: str | None,
         **context: Any,
     ) -> None:
+        if template == WELCOME and context["user"].confirmed_at is not None:
+            return  # there is nothing to confirm
         outbox, server = _outbox(), settings().mail_server
         if outbox is None or server is None:
             _log(subject, recipient, context.get("reset_token"))

@@ -159,5 +159,9 @@ def _lead_to_invitation(response: Response) -> Response:
 
 
 def _hint(_app: Flask, **_other: object) -> None:
-    """After a sign-up with an address that has an account: the person lands on /login."""
-    flash("If you already have an account, log in or reset your password.", "info")
+    """After a sign-up with an address that has an account: the person lands on /login.
+
+    Where mail is sent, the mail says so, and the page must not.
+    """
+    if not mail.configured():
+        flash("If you already have an account, log in or reset your password.", "info")
