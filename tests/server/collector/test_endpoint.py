@@ -258,3 +258,82 @@ def test_the_page_for_people(desk: Desk, method: str, path: str, status: int) ->
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.body.decode() == f"<p>http://example.com:8000 {key} {status == 200}</p>"
+
+
+# -- quotas and refusals -------------------------------------------------------------------------
+
+
+def refused(desk: Desk) -> dict[str, int]:
+    """Batches by the reason for refusing them, not saved yet."""
+    return {reason: burst.batches for (_, reason), burst in desk.meter._refused.items()}
+
+
+def test_over_the_quota_of_a_minute(desk: Desk) -> None:
+    desk.keys[KEY] = KnownKey(1, 7, quota_minute=10)
+    assert desk.ask(body(batch(requests=10))).status == 202
+    answer = desk.ask(zipped(batch(requests=1)), headers=GZIP)
+    assert answer.status == 429
+    assert answer.headers["retry-after"] == "55"
+    assert "its quota of 10 requests a minute" in answer.json()["error"]
+    assert len(desk.kept()) == 1
+    assert refused(desk) == {"minute_quota": 1}
+    desk.now += 55
+    assert desk.ask(body(batch(requests=10))).status == 202
+
+
+def test_over_the_quota_of_a_month(desk: Desk) -> None:
+    desk.keys[KEY] = KnownKey(1, 7, quota_minute=1, quota_month=5)
+    assert desk.ask(body(batch(requests=5))).status == 202
+    answer = desk.ask(body(single()))
+    assert answer.status == 429
+    assert answer.headers["retry-after"] == "3600"
+    assert "its quota of 5 requests a month" in answer.json()["error"]
+
+
+def test_a_batch_that_fits_partly_is_refused_whole(desk: Desk) -> None:
+    desk.keys[KEY] = KnownKey(1, 7, quota_minute=10)
+    assert desk.ask(body(batch(requests=9))).status == 202
+    assert desk.ask(body(batch(requests=2))).status == 429
+    assert desk.ask(body(batch(requests=1))).status == 202
+
+
+def test_what_could_not_be_kept_leaves_the_quota_as_it_was(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, max_waiting=10)
+    desk.keys[KEY] = KnownKey(1, 7, quota_minute=3)
+    for _ in range(3):
+        assert desk.ask(body(batch(requests=3))).status == 503
+    assert refused(desk) == {"busy": 3}
+    assert not desk.meter._used
+    desk.close()
+
+
+def test_a_revoked_key_is_refused_like_an_unknown_one_and_counted(desk: Desk) -> None:
+    answer = desk.refusal(401, body(batch()), path=f"/v1/collector/{REVOKED}")
+    unknown = desk.refusal(401, body(batch()), path=f"/v1/collector/{'e' * 32}")
+    assert answer.body == unknown.body
+    page = desk.ask(b"", method="GET", path=f"/v1/collector/{REVOKED}")
+    assert page.status == 404
+    assert refused(desk) == {"revoked_key": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "reason"),
+    [
+        (b"{", {}, 400, "malformed"),
+        (b"x" * (MAX_BODY + 1), {}, 413, "too_large"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "wrong_type"),
+        (b"{}", {"Content-Encoding": "br"}, 415, "wrong_type"),
+    ],
+)
+def test_every_refusal_has_its_reason(
+    desk: Desk, content: bytes, headers: dict[str, str], status: int, reason: str
+) -> None:
+    desk.refusal(status, content, headers=headers)
+    assert refused(desk) == {reason: 1}
+
+
+def test_a_key_counts_what_it_brought(desk: Desk) -> None:
+    desk.ask(body(batch(requests=5)))
+    desk.ask(body(single()))
+    desk.ask(b"{")
+    assert desk.meter._used[1] == (6, desk.now)
