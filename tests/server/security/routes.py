@@ -66,6 +66,15 @@ LOG_IN = (
     post("/reset/wrong", ANYONE, ok=(302,), visitor=(302,)),
 )
 ACCOUNT = (
+    get("/account", PERSON),
+    get("/account/security", PERSON),
+    get("/account/devices", PERSON),
+    post("/account/devices/wrong/sign-out", PERSON, ok=(404,)),
+    post("/account/devices/sign-out-others", PERSON, spoils=True),
+    get("/account/email", PERSON),
+    post("/account/email", PERSON, form={"email": "wrong"}, ok=(422,)),
+    get("/account/delete", PERSON),
+    post("/account/delete", PERSON, form={"email": "wrong"}, ok=(422,)),
     get("/account/password", PERSON),
     post("/account/password", PERSON, form={"password": "wrong"}, ok=(200,)),
     get("/account/two-factor", PERSON),
