@@ -68,6 +68,22 @@ def test_in_a_folder_where_serve_never_ran(data: Path) -> None:
     assert browser.logged_in_as() == EMAIL
 
 
+def test_reset_prints_a_link_that_sets_a_password(data: Path) -> None:
+    create_user(data)
+    link = run(data, "user", "reset", EMAIL.upper()).stdout
+    assert link.startswith("http://127.0.0.1:8000/reset/")
+    path = link.removeprefix("http://127.0.0.1:8000").strip()
+    app = make_app(data)
+    new = {"password": "a new password", "password_confirm": "a new password"}
+    assert Browser(app).post(path, form_at=path, **new).location == "/login"
+    browser = Browser(app)
+    browser.log_in(password="a new password")
+    assert browser.logged_in_as() == EMAIL
+    refused = run(data, "user", "reset", "bob@example.org")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Nobody has an account as bob@example.org" in refused.stderr
+
+
 class TestAddressInTheDsn:
     def test_where_serve_listens(self, data: Path) -> None:
         data.mkdir()

@@ -8,6 +8,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from flask import Flask
 
+from flask_performance.server.accounts import users
+
 from .support import EMAIL, PASSWORD, Browser, make_app, words
 
 
@@ -71,8 +73,6 @@ def test_sign_up_takes_no_other_field(app: Flask, browser: Browser) -> None:
         confirmed_at="1999-01-01",
     )  # fmt: skip
     with app.app_context():
-        from flask_performance.server.accounts import users
-
         user = users.user_by_email(EMAIL)
         assert user is not None
         assert (user.id, user.active, user.administrator) == (2, True, False)
@@ -151,6 +151,46 @@ class TestReset:
     def test_an_invented_link_is_refused(self, browser: Browser) -> None:
         answer = browser.get("/reset/invented")
         assert (answer.status_code, answer.location) == (302, "/reset")
+
+
+class TestSession:
+    """Whoever planted a cookie before the log-in has nothing of the session after it."""
+
+    def plant(self, app: Flask) -> tuple[Browser, str, str]:
+        """A victim's browser with an attacker's cookie: the cookie and its CSRF token."""
+        attacker = Browser(app)
+        token = attacker.csrf_token("/login")
+        cookie = attacker.client.get_cookie("session")
+        assert cookie is not None
+        victim = Browser(app)
+        victim.client.set_cookie("session", cookie.value)
+        return victim, cookie.value, token
+
+    def test_a_planted_session_is_another_after_the_log_in(
+        self, app: Flask, browser: Browser
+    ) -> None:
+        browser.sign_up()
+        victim, planted, token = self.plant(app)
+        victim.post_bare("/login", csrf_token=token, email=EMAIL, password=PASSWORD)
+        assert victim.logged_in_as() == EMAIL
+        attacker = Browser(app)
+        attacker.client.set_cookie("session", planted)
+        assert attacker.logged_in_as() is None
+        forged = victim.post_bare("/logout", csrf_token=token)
+        assert forged.status_code == 400
+        assert victim.logged_in_as() == EMAIL
+
+    def test_a_new_password_ends_every_session(self, app: Flask, browser: Browser) -> None:
+        browser.sign_up()
+        other = Browser(app)
+        other.log_in()
+        with app.test_request_context():
+            user = users.user_by_email(EMAIL)
+            assert user is not None
+            path = users.reset_link(user).removeprefix("http://127.0.0.1:8000")
+        new = {"password": "a new password", "password_confirm": "a new password"}
+        Browser(app).post(path, form_at=path, **new)
+        assert (browser.logged_in_as(), other.logged_in_as()) == (None, None)
 
 
 class TestForgery:

@@ -2,19 +2,21 @@
 
 import logging
 import re
+import smtplib
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_performance.server.accounts import mail, outbox, users
+from flask_performance.server.accounts import mail, models, outbox, users
 from flask_performance.server.app import create_web
 from flask_performance.server.settings import MailServer, Settings, SettingsError, SignUp
 from flask_performance.server.store.duckdb import DuckDBStore
@@ -134,8 +136,8 @@ class TestConfirmation:
         """A wrong mail setting locks nobody out of an empty server."""
         with web_app(data, box.port) as app:
             with app.app_context():
-                users.db.session.delete(users.first_user())
-                users.db.session.commit()
+                models.db.session.delete(users.first_user())
+                models.db.session.commit()
             person = browser(app)
             assert person.sign_up().status_code == 302
             assert EMAIL in words(person.get("/projects"))
@@ -255,7 +257,7 @@ class TestFailure:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             server = MailServer("127.0.0.1", listener.getsockname()[1], SENDER)
             box = outbox.Outbox(server)
-            message = outbox.EmailMessage()
+            message = EmailMessage()
             outcomes = [box.put(message) for _ in range(4)]
         with pytest.raises(outbox.MailError):
             outcomes[-1].result(0)
@@ -296,7 +298,7 @@ class TestEncryption:
         return context
 
     def deliver(self, port: int, *, tls: bool = False) -> None:
-        message = outbox.EmailMessage()
+        message = EmailMessage()
         message["From"], message["To"], message["Subject"] = SENDER, EMAIL, "Hello"
         message.set_content("Hello")
         server = MailServer("localhost", port, SENDER, tls, USER, SMTP_PASSWORD)
@@ -336,7 +338,7 @@ class TestEncryption:
         monkeypatch.setattr(outbox, "_on_this_machine", lambda _host: False)
         with (
             mail_server(auth_require_tls=False) as (box, port),
-            pytest.raises(outbox.smtplib.SMTPException, match="the password was not sent"),
+            pytest.raises(smtplib.SMTPException, match="the password was not sent"),
         ):
             self.deliver(port)
         assert box.logins == []

@@ -1,4 +1,4 @@
-"""The commands that create: `user create`, `project create` and `token create`.
+"""The commands: `user create`, `user reset`, `project create` and `token create`.
 
 They work while `serve` runs (another process on the same SQLite file) and in a folder where it
 never ran. What a script needs goes to standard output alone; everything else to standard error.
@@ -69,6 +69,18 @@ def create_user(email: str, password_stdin: bool, data: Path | None) -> None:
     with opened(data):
         created = users.create_user(email, password)
         click.echo(f"{created.email} can log in now.", err=True)
+
+
+@user.command("reset")
+@click.argument("email")
+@data_option
+def reset_password(email: str, data: Path | None) -> None:
+    """Print a link with which EMAIL sets a new password, nothing else.
+
+    It works once, for a day. Second factors stay.
+    """
+    with opened(data):
+        click.echo(users.reset_link(_account(email)))
 
 
 def _password(from_stdin: bool) -> str:

@@ -4,10 +4,12 @@ import secrets
 
 from flask import current_app
 from flask_security import Security
+from flask_security.recoverable import generate_reset_password_token
 from flask_security.utils import hash_password
 from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 
+from . import mail
 from .models import Member, Role, Team, User, db, now
 from .names import RefusedError
 
@@ -69,6 +71,12 @@ def user_by_email(email: str) -> User | None:
 def first_user() -> User | None:
     """The oldest account: the server's administrator."""
     return db.session.scalar(select(User).order_by(User.id).limit(1))
+
+
+def reset_link(user: User) -> str:
+    """Where this person sets a new password; whoever has the link can."""
+    token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]
+    return mail.link("security.reset_password", token=token)
 
 
 def settle(user: User) -> bool:
