@@ -36,6 +36,7 @@ from .accounts import KeyRing, Meter, first, mail, models, project_settings, pro
 from .accounts.database import open_engine
 from .accounts.dsn import dsn
 from .collector.endpoint import Collector, Headers
+from .dashboard.headers import secured
 from .folder import exclusive
 from .ingest.worker import IngestWorker
 from .jobs import JobRunner, jobs
@@ -111,7 +112,8 @@ def platform(settings: Settings) -> Iterator[Platform]:
         hub = LiveHub(partial(dashboard.open_view, web), store.revision)
         collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
-        asgi = behind(settings.proxies, Starlette(routes=_routes(web, collector, hub)))
+        rooms = Starlette(routes=_routes(web, collector, hub))
+        asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
         yield Platform(asgi, hub, web)
 
 

@@ -70,6 +70,11 @@ class Settings:
     oidc_name: str | None = None
 
     @property
+    def secure(self) -> bool:
+        """Whether people reach this server by HTTPS."""
+        return self.url is not None and self.url.startswith("https://")
+
+    @property
     def mail_server(self) -> MailServer | None:
         """None: this server sends no mail. Raises SettingsError."""
         return _mail_server(self.smtp_url, self.mail_from)

@@ -69,7 +69,7 @@ def _accept_addresses_of_private_networks() -> None:
 
 
 def _flask(settings: Settings) -> dict[str, Any]:
-    secure = settings.url is not None and settings.url.startswith("https://")
+    secure = settings.secure
     return {
         "SECRET_KEY": secret_key(settings),
         "SQLALCHEMY_DATABASE_URI": database.url(settings),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from flask import Flask, Response, request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .assets import URL
 
@@ -14,26 +15,55 @@ CONTENT_SECURITY_POLICY: Final = (
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+#: Where people come by HTTPS, their browsers use nothing else for this host for a year.
+TRANSPORT_SECURITY: Final = ("Strict-Transport-Security", "max-age=31536000")
 #: Names under this path carry a fingerprint of their content: they never change.
 FINGERPRINTED: Final = URL + "assets/"
 
 
+def init_app(app: Flask) -> None:
+    app.after_request(add)
+
+
 def add(response: Response) -> Response:
-    """After every request: security headers, and how to cache."""
+    """After every request of the web app: how to refuse, and how to cache."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith(FINGERPRINTED) and response.status_code in {200, 304}:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif response.mimetype == "text/html":
-        # A page holds its person's numbers: no shared cache, and "back" asks again.
+    elif not request.path.startswith(URL):
+        # Whatever it is, it is somebody's: no cache keeps it, and "back" asks again.
         response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
-def init_app(app: Flask) -> None:
-    app.after_request(add)
+def secured(app: ASGIApp, *, https: bool) -> ASGIApp:
+    """The app with these headers on every answer that lacks them, whoever gave it.
+
+    `https`: people come by HTTPS, also where this request does not say so.
+    """
+    usual = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
+    name, value = TRANSPORT_SECURITY
+    transport = (name.lower().encode(), value.encode())
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        encrypted = https or scope.get("scheme") == "https"
+        wanted = [*usual, transport] if encrypted else usual
+
+        async def send_with(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message["headers"])
+                names = {name.lower() for name, _value in given}
+                missing = [header for header in wanted if header[0] not in names]
+                message = {**message, "headers": [*given, *missing]}
+            await send(message)
+
+        await app(scope, receive, send_with)
+
+    return call
