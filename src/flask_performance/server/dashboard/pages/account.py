@@ -27,7 +27,7 @@ from flask_performance.server.store.base import EventStore
 from .. import access
 
 #: How a page that changes how one logs in is guarded.
-FRESH: Final = {"within": mfa.FRESH, "grace": mfa.GRACE}
+FRESH: Final = {"within": lambda: mfa.FRESH, "grace": lambda: mfa.GRACE}
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
