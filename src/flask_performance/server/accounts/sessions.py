@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request, session
-from flask_login import user_loaded_from_cookie, user_logged_in  # type: ignore[import-untyped]
+from flask_login import user_logged_in  # type: ignore[import-untyped]
 
 
 class SecureResponse(Response):
@@ -18,7 +18,6 @@ class SecureResponse(Response):
 def init_app(app: Flask) -> None:
     app.response_class = SecureResponse
     user_logged_in.connect(_renew, app)
-    user_loaded_from_cookie.connect(_renew, app)
 
 
 def _renew(_app: Flask, **_other: object) -> None:
