@@ -54,6 +54,12 @@ export function duration(value: number | null | undefined, unit: Unit): string {
   return text === MISSING || text.includes(" ") ? text : `${text} ${unit.symbol}`;
 }
 
+/** A duration in its own unit, as short as it can be said: "1 ms", "2.5 s". */
+export function shortDuration(us: number): string {
+  const unit = DURATIONS.find(({ size }) => us >= size) ?? { symbol: "µs", size: 1 };
+  return `${Number((us / unit.size).toPrecision(3))} ${unit.symbol}`;
+}
+
 /** An axis label: short, and as many decimals as the distance between labels needs. */
 export function axisLabel(value: number, distance: number): string {
   if (value >= MOST) return value.toLocaleString("en-US", { notation: "compact" });

@@ -26,6 +26,15 @@ export function keepOrder(current: Element, next: Element): void {
   body.prepend(...kept);
 }
 
+/** Rows that were not there before say so: the style sheet lets them come in. */
+export function markArrivals(current: Element, next: Element): void {
+  const known = new Set([...current.querySelectorAll("tbody > tr")].map((row) => row.id));
+  if (known.size === 0) return;
+  for (const row of next.querySelectorAll("tbody > tr")) {
+    row.classList.toggle("arrived", !known.has(row.id));
+  }
+}
+
 /** Replace an element's content by that of its fragment. Says whether it did. */
 export function swap(current: HTMLElement, html: string): boolean {
   const template = document.createElement("template");
@@ -37,6 +46,7 @@ export function swap(current: HTMLElement, html: string): boolean {
     if (current.dataset.hold === "order") keepOrder(current, next);
   }
   showTimes(template.content);
+  if (current.dataset.arrive !== undefined) markArrivals(current, next);
   Idiomorph.morph(current, next, { callbacks: { beforeAttributeUpdated } });
   return true;
 }

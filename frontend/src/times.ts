@@ -12,6 +12,9 @@ const time: Intl.DateTimeFormatOptions = {
 const day: Intl.DateTimeFormatOptions = { timeZone: zone, day: "numeric", month: "short" };
 
 const clock = new Intl.DateTimeFormat("en-GB", { ...time, fractionalSecondDigits: 3 });
+const precise = new Intl.DateTimeFormat("en-GB", {
+  ...time, ...day, year: "numeric", fractionalSecondDigits: 3,
+});
 const step = new Intl.DateTimeFormat("en-GB", { ...time, ...day });
 const moment = new Intl.DateTimeFormat("en-GB", {
   ...day,
@@ -36,6 +39,7 @@ export function timeText(format: string, date: Date, now: number): string {
   if (format === "ago" && seconds < WORDS_UNTIL_S) return `${age(seconds)} ago`;
   if (format === "ago" || format === "moment") return moment.format(date).replace(",", "");
   if (format === "date") return dated.format(date);
+  if (format === "exact") return precise.format(date).replace(",", "");
   if (format === "step") return step.format(date).replace(",", "");
   return clock.format(date);
 }

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { stack } from "../src/charts/throughput";
+import { bandsOf, marks, shade } from "../src/charts/heatmap";
 import { timeLabel } from "../src/charts/axes";
 import { zoomUrl } from "../src/charts/zoom";
 
@@ -41,4 +42,25 @@ test("axis labels say what distinguishes them", () => {
   expect(timeLabel(at, 300)).toBe("14:05");
   expect(timeLabel(midnight, 3600)).toBe("31 Jan");
   expect(timeLabel(at, 86_400)).toBe("31 Jan");
+});
+
+test("one request is seen as well as the most, and more is never paler", () => {
+  expect(shade(1, 1)).toBe(3);
+  const shades = [1, 2, 10, 100, 1_000].map((requests) => shade(requests, 1_000));
+  expect(shades[0]).toBe(1);
+  expect(shades.at(-1)).toBe(8);
+  expect(shades).toEqual([...shades].sort((a, b) => a - b));
+});
+
+test("a logarithmic axis is marked at powers of ten, or finer where there are few", () => {
+  expect(marks(300, 2_000_000)).toEqual([1_000, 10_000, 100_000, 1_000_000]);
+  expect(marks(1_500, 7_000)).toEqual([2_000, 5_000]);
+});
+
+test("a box takes every band that it touches, and no other", () => {
+  const edges = [100, 200, 400, 800];
+  expect(bandsOf(edges, 250, 300)).toEqual([1, 2]);
+  expect(bandsOf(edges, 150, 401)).toEqual([0, 3]);
+  expect(bandsOf(edges, 200, 400)).toEqual([1, 2]);
+  expect(bandsOf(edges, 20, 9_000)).toEqual([0, 3]);
 });

@@ -4,7 +4,7 @@ import { CHART_DATA } from "../live";
 import { THEME_CHANGED } from "../theme";
 import { fromZero, measureAxis, timeAxis, type AxisColours } from "./axes";
 import { colour } from "./palette";
-import { tableRow } from "./table";
+import { tableHead, tableRow, type HeadCell } from "./table";
 import { Tooltip, type TooltipRow } from "./tooltip";
 import { SMALLEST_DRAG, zoomIn, zoomOut } from "./zoom";
 import { zone } from "../zone";
@@ -17,7 +17,6 @@ export interface ChartData {
   title: string;
 }
 
-const HEIGHT = 220;
 /** One crosshair for all charts of a page; only its movement is shared, not its drags. */
 const SHARED: uPlot.Cursor.Sync = {
   key: "page",
@@ -27,15 +26,15 @@ const SHARED: uPlot.Cursor.Sync = {
 
 export abstract class ChartElement<D extends ChartData> extends HTMLElement {
   protected data: D | null = null;
-  private plot: uPlot | null = null;
+  protected plot: uPlot | null = null;
   private tooltip: Tooltip | null = null;
-  private empty = false;
+  protected empty = false;
   private readonly onData = (event: Event): void => {
     this.receive((event as CustomEvent<string>).detail);
   };
   private readonly onTheme = (): void => { this.draw(); };
   private readonly size = new ResizeObserver(() => {
-    this.plot?.setSize({ width: this.target.clientWidth, height: HEIGHT });
+    this.plot?.setSize({ width: this.target.clientWidth, height: this.target.clientHeight });
   });
 
   /** The series, first drawn first, in the colours of the style sheet. */
@@ -72,6 +71,34 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     return colour(this, property);
   }
 
+  /** What is drawn below the series. */
+  protected paint?(plot: uPlot): void;
+
+  /** The header of the table view where it follows the data. */
+  protected head?(data: D): HeadCell[];
+
+  /** Where the head of a step's row leads. */
+  protected rowHref?(data: D, index: number): string;
+
+  /** The measure: from zero, in even steps. */
+  protected scale(): uPlot.Scale {
+    return { range: fromZero };
+  }
+
+  protected axis(colours: AxisColours): uPlot.Axis {
+    return measureAxis(colours, () => this.empty);
+  }
+
+  /** What is different about the chart's own crosshair. */
+  protected cursor(): uPlot.Cursor {
+    return {};
+  }
+
+  /** A drag that ended, over these instants (seconds). */
+  protected selected(_plot: uPlot, data: D, from: number, to: number): void {
+    zoomIn(from, to, data.step);
+  }
+
   private get eventName(): string {
     return this.getAttribute("event") ?? "";
   }
@@ -94,9 +121,11 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     if (view?.open !== true) return;
     const rows = data.start.flatMap((start, index) => {
       const cells = this.cells(data, index);
-      return cells === null ? [] : [tableRow(start, cells)];
+      return cells === null ? [] : [tableRow(start, cells, this.rowHref?.(data, index))];
     });
     view.querySelector("tbody")?.replaceChildren(...rows.reverse());
+    const head = this.head?.(data);
+    if (head !== undefined) view.querySelector("thead tr")?.replaceChildren(...tableHead(head));
   }
 
   private legend(data: D): void {
@@ -149,12 +178,12 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     };
     return {
       width: this.target.clientWidth,
-      height: HEIGHT,
+      height: this.target.clientHeight,
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zone),
       padding: [8, 18, 0, 0],
-      scales: { x: { time: true, range: () => this.span() }, y: { range: fromZero } },
-      axes: [timeAxis(colours), measureAxis(colours, () => this.empty)],
+      scales: { x: { time: true, range: () => this.span() }, y: this.scale() },
+      axes: [timeAxis(colours), this.axis(colours)],
       series: [{}, ...this.series()],
       bands: this.bands,
       cursor: {
@@ -163,8 +192,10 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
         points: { show: false },
         drag: { x: true, y: false, setScale: false },
         bind: { dblclick: () => () => null },
+        ...this.cursor(),
       },
       hooks: {
+        drawClear: [(plot) => { this.paint?.(plot); }],
         setCursor: [(plot) => this.tooltip?.move(plot, this.data?.start ?? [])],
         setSelect: [(plot) => { this.select(plot); }],
       },
@@ -180,7 +211,7 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     const { left, width } = plot.select;
     if (width < SMALLEST_DRAG || this.data === null) return;
     const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+    this.selected(plot, this.data, from, to);
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    zoomIn(from, to, this.data.step);
   }
 }

@@ -8,12 +8,22 @@ export const SMALLEST_DRAG = 6;
 
 /** The URL of the current page with a fixed window (seconds since the epoch), snapped to steps. */
 export function zoomUrl(from: number, to: number, step: number, href: string): string {
+  const url = new URL(href);
+  setTime(url, from, to, step);
+  return url.pathname + url.search;
+}
+
+/** A fixed window, snapped outwards to whole steps. */
+export function setTime(url: URL, from: number, to: number, step: number): void {
   const start = Math.floor(from / step) * step;
   const end = Math.max(Math.ceil(to / step) * step, start + step);
-  const url = new URL(href);
-  url.searchParams.set("start", new Date(start * 1_000).toISOString().replace(".000", ""));
-  url.searchParams.set("end", new Date(end * 1_000).toISOString().replace(".000", ""));
-  return url.pathname + url.search;
+  url.searchParams.set("start", rfc3339(start));
+  url.searchParams.set("end", rfc3339(end));
+  url.searchParams.delete("before");
+}
+
+function rfc3339(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString().replace(".000", "");
 }
 
 export function zoomIn(from: number, to: number, step: number): void {

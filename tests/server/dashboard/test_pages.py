@@ -87,7 +87,8 @@ def test_every_operation_is_listed_on_request(world: World) -> None:
     some = ada.get(f"/projects/{world.mine}").text
     every = ada.get(f"/projects/{world.mine}?all=1").text
     assert "Show all 60 operations" in some
-    assert (some.count("row-link"), every.count("row-link")) == (50, 60)
+    rows = 'class="column-operation"><a'
+    assert (some.count(rows), every.count(rows)) == (50, 60)
 
 
 def test_a_filtered_operation_keeps_its_share_of_the_whole(world: World) -> None:
@@ -95,7 +96,7 @@ def test_a_filtered_operation_keeps_its_share_of_the_whole(world: World) -> None
     world.receive(1, operation="GET /fast", duration_us=1000)
     page = world.person().get(f"/projects/{world.mine}?method=GET&route=/slow").text
     assert '<span class="n">75.0</span>' in page
-    assert page.count("row-link") == 1
+    assert page.count('class="column-operation"><a') == 1
 
 
 def test_a_project_in_a_new_team(world: World) -> None:

@@ -26,6 +26,7 @@ from .pages import (
     keys,
     project,
     projects,
+    requests,
     settings,
     team_audit,
     team_invitation,
@@ -69,6 +70,7 @@ def init_app(app: Flask, store: EventStore) -> None:
     project.register(blueprint, store)
     settings.register(blueprint, store)
     keys.register(blueprint, store)
+    requests.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)
     team_settings.register(blueprint, store)

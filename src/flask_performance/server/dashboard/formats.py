@@ -132,6 +132,15 @@ def duration_unit(values: Iterable[float | None]) -> Unit:
     return MILLISECONDS if typical >= 100 else MICROSECONDS
 
 
+def spread(from_us: int | None, to_us: int | None) -> str:
+    """A half-open range of durations with its unit: "4.90–9.80 ms", "under 1.00 ms"."""
+    unit = duration_unit([from_us if to_us is None else to_us])
+    least, most = unit.show(from_us), unit.show(to_us)
+    if to_us is None:
+        return f"{least} {unit.symbol} and more"
+    return f"{least}–{most} {unit.symbol}" if from_us else f"under {most} {unit.symbol}"
+
+
 def rate_unit(per_second: Iterable[float]) -> Unit:
     """The unit in which the typical one of these rates reads best; nothing does not count."""
     present = [value for value in per_second if value]
@@ -157,6 +166,12 @@ def byte_unit(values: Iterable[int | None]) -> Unit:
 def instant(us: int) -> str:
     """Microseconds since the epoch as the `datetime` attribute of a <time> element (UTC)."""
     return datetime.fromtimestamp(us / SECOND_US, UTC).isoformat(timespec="milliseconds")
+
+
+def instant_us(us: int) -> str:
+    """Microseconds since the epoch in RFC 3339, exactly (UTC)."""
+    seconds, rest = divmod(us, SECOND_US)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06}Z"
 
 
 def threshold(us: int) -> str:

@@ -17,10 +17,12 @@ from werkzeug.exceptions import HTTPException
 from flask_performance.server.store.base import EventStore
 
 from . import access
-from .pages.project import PANELS, SETUP_PANELS
+from .pages import project
+from .pages import requests as requests_page
 from .panels import ledger, projects, requests, throughput
+from .panels.base import Panel
 from .render import panel_event
-from .scope import Project, ProjectsScope, Scope
+from .scope import REQUESTS_PAGE, Project, ProjectsScope, Scope
 from .state import State, StateError
 
 #: Panels that are asked for every time: they are cheap, whatever the range.
@@ -30,6 +32,11 @@ ALWAYS: Final = frozenset({ledger.PANEL.name, requests.PANEL.name})
 PACE: Final = 1.0
 LONG_FROM: Final = 6 * 3_600
 LONG_PACE: Final = 5.0
+#: The live pages of a project by their endpoint: what stands behind its path, and their panels.
+PAGES: Final[dict[str, tuple[str, tuple[Panel[Scope], ...]]]] = {
+    "dashboard.project": ("", project.PANELS),
+    "dashboard.project_requests": (REQUESTS_PAGE, requests_page.PANELS),
+}
 EXTENSION: Final = "flask_performance_dashboard"
 
 
@@ -50,11 +57,14 @@ class LiveView(ABC):
 
 
 class ProjectView(LiveView):
-    """The overview of a project. Before its first request there is only a pulse."""
+    """A page of a project. Before the project's first request there is only a pulse."""
 
-    def __init__(self, app: Flask, store: EventStore, project: Project, state: State) -> None:
+    def __init__(
+        self, app: Flask, store: EventStore, endpoint: str, project: Project, state: State
+    ) -> None:
         self.project_ids = (project.id,)
-        self.key = ("project", project, state)
+        self.key = (endpoint, project, state)
+        self._page, self._panels = PAGES[endpoint]
         self._app, self._store, self._project, self._state = app, store, project, state
         self._texts: dict[str, str] = {}
         self._next = 0.0
@@ -62,10 +72,10 @@ class ProjectView(LiveView):
 
     def events(self) -> dict[str, str]:
         with self._app.app_context():
-            scope = Scope(self._store, self._project, self._state)
+            scope = Scope(self._store, self._project, self._state, page=self._page)
             if scope.seen:
                 self._render(scope)
-            for panel in SETUP_PANELS:
+            for panel in project.SETUP_PANELS:
                 self._texts[panel.name] = panel_event(self._app, panel, scope)
             return {"pulse": pulse(scope.now_us, scope.newest_us), **self._texts}
 
@@ -74,7 +84,7 @@ class ProjectView(LiveView):
         due = now >= self._next
         if due:
             self._next = now + (PACE if scope.window.seconds < LONG_FROM else LONG_PACE)
-        for panel in PANELS:
+        for panel in self._panels:
             if due or panel.name in ALWAYS:
                 self._texts[panel.name] = panel_event(self._app, panel, scope)
         if due:  # a bar that waits for its step is news without a new request
@@ -118,9 +128,10 @@ def open_view(app: Flask, path: str, query_string: str, cookie_header: str) -> L
 def _view(app: Flask, store: EventStore) -> LiveView | None:
     if request.endpoint == "dashboard.projects":
         return ProjectsView(app, store, access.projects())
-    if request.endpoint == "dashboard.project" and request.view_args:
-        project = access.project(request.view_args["public_id"])
-        return ProjectView(app, store, project, State.read(request.args))
+    endpoint = request.endpoint or ""
+    if endpoint in PAGES and request.view_args:
+        shown = access.project(request.view_args["public_id"])
+        return ProjectView(app, store, endpoint, shown, State.read(request.args))
     return None
 
 

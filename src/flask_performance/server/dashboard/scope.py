@@ -7,6 +7,7 @@ from functools import cached_property
 from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.store.base import (
     EventStore,
+    Heatmap,
     LedgerTotals,
     OperationStats,
     Page,
@@ -16,10 +17,16 @@ from flask_performance.server.store.base import (
     Thresholds,
 )
 
-from .state import State
+from .chips import Chip, chips
+from .state import DEFAULT_SORT, State
 from .window import SECOND_US, Window, now_us
 
 LATEST_REQUESTS = 20
+#: Of the page of requests.
+PAGE_OF_REQUESTS = 50
+#: What stands behind a project's path.
+REQUESTS_PAGE = "/requests"
+OPERATION_PAGE = "/operations"
 #: A rate over less time than this (seconds) is chance.
 RATED_AFTER = 10
 
@@ -45,10 +52,17 @@ class Scope:
     """Answers of the store for one rendering. Two panels that ask the same ask the store once."""
 
     def __init__(
-        self, store: EventStore, project: Project, state: State, at_us: int | None = None
+        self,
+        store: EventStore,
+        project: Project,
+        state: State,
+        at_us: int | None = None,
+        page: str = "",
     ) -> None:
         self.store = store
         self.project = project
+        #: What stands behind the project's path in the page's own.
+        self.page = page
         self.state = state
         self.now_us = now_us() if at_us is None else at_us
         self.window: Window = state.window(self.now_us)
@@ -56,7 +70,34 @@ class Scope:
 
     def link(self, **changes: object) -> str:
         """The page's URL with changes to its state."""
-        return self.project.path + self.state.query(**changes)
+        return self.path + self.state.query(**changes)
+
+    @property
+    def path(self) -> str:
+        return self.project.path + self.page
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are set; an operation's own page is no filter."""
+        return chips(self.state, own=("method", "route") if self.page == OPERATION_PAGE else ())
+
+    def operation_link(self, method: str, route: str) -> str:
+        """The URL of the page of an operation."""
+        query = self.state.query(method=method, route=route, sort=DEFAULT_SORT, all=False)
+        return self.project.path + query
+
+    def request_link(self, id: int) -> str:
+        """The permalink of one request."""
+        return f"{self.project.path}{REQUESTS_PAGE}/{id}"
+
+    def download_link(self, kind: str) -> str:
+        """The URL of the requests as a file."""
+        return f"{self.project.path}{REQUESTS_PAGE}.{kind}{self.state.query()}"
+
+    def requests_link(self, **changes: object) -> str:
+        """The URL of the requests behind what this page shows."""
+        query = self.state.query(**({"sort": DEFAULT_SORT, "all": False} | changes))
+        return f"{self.project.path}{REQUESTS_PAGE}{query}"
 
     @cached_property
     def summary(self) -> Stats:
@@ -120,12 +161,26 @@ class Scope:
         return self.store.series(self.state.filter(self.project.id, grid), grid.step_us)
 
     @cached_property
+    def heatmap(self) -> Heatmap:
+        grid = self.window.grid
+        return self.store.heatmap(self.state.filter(self.project.id, grid), grid.step_us)
+
+    @cached_property
     def latest(self) -> Page:
         return self.store.requests(self.filter, LATEST_REQUESTS)
 
     @cached_property
+    def rows(self) -> Page:
+        """One page of requests, from the state's cursor on. Raises UnknownCursorError."""
+        return self.store.requests(self.filter, PAGE_OF_REQUESTS, self.state.before)
+
+    @cached_property
     def ledger(self) -> LedgerTotals:
         return self.store.ledger(self.filter)
+
+    @cached_property
+    def releases(self) -> list[str]:
+        return self.store.releases(self.project.id)
 
     @cached_property
     def intake(self) -> Intake:

@@ -4,6 +4,7 @@ A link shows a colleague the same. The state is read once from the query string,
 only thing that builds links, so that every link on a page keeps all the rest of it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from flask_performance.server.store.base import Filter
+from flask_performance.wire import OUTCOMES, Outcome
 
 from .window import DEFAULT_RANGE, RANGES, SECOND_US, Window, fixed_window, live_window
 
@@ -18,6 +20,16 @@ from .window import DEFAULT_RANGE, RANGES, SECOND_US, Window, fixed_window, live
 SORTS: Final = ("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors", "apdex")
 DEFAULT_SORT: Final = "-share"
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+#: The filters, by their names here and in the store's `Filter`; no filter is None or False.
+FILTERS: Final = (
+    "method", "route", "status", "environment", "release", "outcome", "errors",
+    "duration_from_us", "duration_to_us", "instance", "consumer", "trace_id", "path",
+)  # fmt: skip
+NO_FILTER: Final[Mapping[str, bool | None]] = {
+    name: False if name == "errors" else None for name in FILTERS
+}
+#: A duration in milliseconds, to the microsecond; below 300,000 years.
+MILLISECONDS: Final = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,3}))?", re.ASCII)
 #: A longer value is no method, route or environment of anybody's.
 LONGEST_VALUE: Final = 2_000
 #: Times lie between 1970 and this, the year 9999: what every calendar can say.
@@ -44,9 +56,24 @@ class State:
     route: str | None = None
     status: str | None = None
     environment: str | None = None
+    release: str | None = None
+    outcome: Outcome | None = None
+    #: Only errors, whatever their status.
+    errors: bool = False
+    #: A half-open range of durations; the URL says it in milliseconds.
+    duration_from_us: int | None = None
+    duration_to_us: int | None = None
+    #: An instance's wire id.
+    instance: str | None = None
+    consumer: str | None = None
+    trace_id: str | None = None
+    #: A part of the path.
+    path: str | None = None
     sort: str = DEFAULT_SORT
     #: Every operation is listed, not only the first ones.
     all: bool = False
+    #: The store's cursor: requests older than those of the page before. Any other change drops it.
+    before: str | None = None
 
     @classmethod
     def read(cls, args: Mapping[str, str]) -> Self:
@@ -57,8 +84,17 @@ class State:
             route=_text(args, "route"),
             status=_status(args.get("status") or None),
             environment=_text(args, "environment") or None,
+            release=_text(args, "release") or None,
+            outcome=_outcome(args.get("outcome") or None),
+            errors=args.get("errors") == "1",
+            **_durations(args),
+            instance=_text(args, "instance") or None,
+            consumer=_text(args, "consumer") or None,
+            trace_id=_text(args, "trace") or None,
+            path=_text(args, "path") or None,
             sort=_sort(args.get("sort") or DEFAULT_SORT),
             all=args.get("all") == "1",
+            before=_text(args, "before") or None,
         )
 
     @property
@@ -69,9 +105,7 @@ class State:
     @property
     def filtered(self) -> bool:
         """Whether less than the whole project is shown."""
-        return any(
-            part is not None for part in (self.method, self.route, self.status, self.environment)
-        )
+        return any(getattr(self, name) not in (None, False) for name in FILTERS)
 
     def window(self, at_us: int) -> Window:
         """The window meant at a moment."""
@@ -85,15 +119,12 @@ class State:
             project_id=project_id,
             start_us=window.start_us,
             end_us=window.end_us,
-            method=self.method,
-            route=self.route,
-            status=self.status,
-            environment=self.environment,
+            **{name: getattr(self, name) for name in FILTERS},
         )
 
     def query(self, **changes: Any) -> str:
         """The query string ("?range=1h&status=5xx", or nothing) of this state with changes."""
-        state = replace(self, **changes)
+        state = replace(self, **({"before": None} | changes))
         return "?" + text if (text := urlencode(state.arguments())) else "?"
 
     def arguments(self) -> dict[str, str]:
@@ -106,8 +137,18 @@ class State:
             "route": self.route,
             "status": self.status,
             "environment": self.environment,
+            "release": self.release,
+            "outcome": self.outcome,
+            "errors": "1" if self.errors else None,
+            "duration_from": _milliseconds(self.duration_from_us),
+            "duration_to": _milliseconds(self.duration_to_us),
+            "instance": self.instance,
+            "consumer": self.consumer,
+            "trace": self.trace_id,
+            "path": self.path,
             "sort": self.sort if self.sort != DEFAULT_SORT else None,
             "all": "1" if self.all else None,
+            "before": self.before,
         }
         return {name: value for name, value in named.items() if value is not None}
 
@@ -154,6 +195,38 @@ def _status(text: str | None) -> str | None:
     if text is None or text in STATUS_CLASSES or (exact and 100 <= int(text) <= 599):
         return text
     raise StateError(f"The status {text!r} is none. Write one like 404, or a class like 5xx.")
+
+
+def _outcome(text: str | None) -> Outcome | None:
+    for outcome in OUTCOMES:
+        if outcome == text:
+            return outcome
+    if text is None:
+        return None
+    raise StateError(f"The outcome {text!r} is none. It is one of {', '.join(OUTCOMES)}.")
+
+
+def _durations(args: Mapping[str, str]) -> dict[str, int | None]:
+    least, most = (_microseconds(args, name) for name in ("duration_from", "duration_to"))
+    if least is not None and most is not None and most <= least:
+        raise StateError("The longest duration must be above the shortest.")
+    return {"duration_from_us": least, "duration_to_us": most}
+
+
+def _microseconds(args: Mapping[str, str], name: str) -> int | None:
+    text = args.get(name)
+    if not text:
+        return None
+    if not (found := MILLISECONDS.fullmatch(text.strip())):
+        raise StateError(f"The duration {text!r} is none. Write milliseconds like 250 or 1.5.")
+    return int(found[1]) * 1000 + int((found[2] or "0").ljust(3, "0"))
+
+
+def _milliseconds(us: int | None) -> str | None:
+    """Exact, and as short as can be."""
+    if us is None:
+        return None
+    return f"{us // 1000}.{us % 1000:03}".rstrip("0").rstrip(".")
 
 
 def _sort(text: str) -> str:

@@ -302,6 +302,10 @@ class EventStore(ABC):
         """Every project that has rows."""
 
     @abstractmethod
+    def releases(self, project_id: int) -> list[str]:
+        """All names ever seen, the newest first."""
+
+    @abstractmethod
     def delete_project(self, project_id: int) -> None:
         """Forget every row of the project."""
 

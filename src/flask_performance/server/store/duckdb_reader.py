@@ -283,6 +283,9 @@ class DuckDBReader(EventStore):
     def project_ids(self) -> set[int]:
         return {project_id for (project_id,) in self._rows(load("project_ids"))}
 
+    def releases(self, project_id: int) -> list[str]:
+        return [name for (name,) in self._rows(load("releases"), {"project_id": project_id})]
+
     # -- from a filter to SQL --------------------------------------------------------------------
 
     def _cells(

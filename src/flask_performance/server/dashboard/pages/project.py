@@ -1,23 +1,31 @@
-"""A project's pages: the live overview, and the set-up that it starts with."""
+"""A project's first pages: the live overview, and the set-up that it starts with."""
 
 from typing import Final
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, render_template
 from flask_security import auth_required
-from werkzeug.exceptions import BadRequest
 
 from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
 
 from .. import access
-from ..formats import instant
-from ..panels import headline, latency, ledger, operations, quota, refusals, requests, throughput
+from ..panels import (
+    headline,
+    heatmap,
+    latency,
+    ledger,
+    operations,
+    quota,
+    refusals,
+    requests,
+    throughput,
+)
 from ..panels.base import Panel
 from ..render import page_panels
 from ..scope import Project, Scope
 from ..snippets import snippets, test_command
-from ..state import STATUS_CLASSES, State, StateError
-from ..window import RANGES
+from ..state import State
+from .dashboard_frame import dashboard, state
 from .project_frame import frame
 
 #: In the order of the page.
@@ -27,6 +35,7 @@ PANELS: Final[tuple[Panel[Scope], ...]] = (
     headline.PANEL,
     throughput.PANEL,
     latency.PANEL,
+    heatmap.PANEL,
     operations.PANEL,
     requests.PANEL,
 )
@@ -42,37 +51,15 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
     def project(public_id: str) -> str:
         shown = access.project(public_id)
         scope = Scope(store, shown, state())
-        return overview(scope) if scope.seen else setup(scope)
+        if not scope.seen:
+            return setup(scope)
+        return dashboard("overview.html", scope, "overview", PANELS)
 
     @blueprint.get("/projects/<public_id>/setup")
     @auth_required("session")
     def project_setup(public_id: str) -> str:
         found = access.project_to(Action.SEE_DSN, public_id)
         return setup(Scope(store, access.shown(found), State()))
-
-
-def state() -> State:
-    """The state in the request's URL. Raises BadRequest."""
-    try:
-        return State.read(request.args)
-    except StateError as error:
-        raise BadRequest(str(error)) from error
-
-
-def overview(scope: Scope) -> str:
-    """The page of a project that has requests."""
-    return render_template(
-        "overview.html",
-        **frame(scope, "overview"),
-        panels=page_panels(current_app, PANELS, scope),
-        ranges=RANGES,
-        status_classes=STATUS_CLASSES,
-        window={
-            "start": instant(scope.window.start_us),
-            "end": instant(scope.window.end_us),
-            "step": scope.window.step_us // 1_000_000,
-        },
-    )
 
 
 def setup(scope: Scope) -> str:

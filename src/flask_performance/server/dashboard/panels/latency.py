@@ -13,6 +13,7 @@ PERCENTILES: Final = ("p50", "p95", "p99")
 def show(scope: Scope) -> Mapping[str, Any]:
     return {
         "chart": data(scope),
+        "scope": scope,
         "unit": unit(scope),
         "totals": [(name, getattr(scope.summary, f"{name}_us")) for name in PERCENTILES],
         "rows": [

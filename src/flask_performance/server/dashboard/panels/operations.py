@@ -9,7 +9,7 @@ from flask_performance.server.store.base import OperationStats, Thresholds
 from ..formats import apdex as apdex_value
 from ..formats import duration_unit, element_id, rate_unit, threshold
 from ..scope import RATED_AFTER, Scope
-from ..state import State
+from ..state import NO_FILTER, State
 from .base import Panel
 
 #: So many rows are shown until a person asks for all.
@@ -68,6 +68,7 @@ def show(scope: Scope) -> Mapping[str, Any]:
         "rated": scope.watched_seconds >= RATED_AFTER,
         "total": len(found),
         "hidden": len(found) - len(shown),
+        "no_filter": NO_FILTER,
         "scope": scope,
         "thresholds": thresholds(scope.project.thresholds),
         "apdex": apdex_value,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from flask_performance.server.store.base import RequestRow
 
+from ..chips import OUTCOMES
 from ..formats import byte_unit, duration_unit
 from ..scope import Scope
 from .base import Panel
@@ -13,20 +14,22 @@ from .operations import pieces
 #: First bytes are shown where at least this share of the rows has one.
 ENOUGH: Final = 0.25
 
-OUTCOMES: Final = {"disconnected": "client left", "failed": "failed mid-body"}
-
 
 def show(scope: Scope) -> Mapping[str, Any]:
     found = scope.latest.rows
+    return {"requests": found, "words": words(found), "scope": scope}
+
+
+def words(rows: Sequence[RequestRow], *, days: bool = False) -> Mapping[str, Any]:
+    """What the table of requests needs to say these; `days`: with the date."""
     return {
-        "requests": found,
-        "unit": duration_unit(row.duration_us for row in found),
-        "sizes": byte_unit(row.response_bytes for row in found),
-        "first_bytes": shows_first_bytes(found),
+        "unit": duration_unit(row.duration_us for row in rows),
+        "sizes": byte_unit(row.response_bytes for row in rows),
+        "first_bytes": shows_first_bytes(rows),
         "status_name": status_name,
         "ending": ending,
         "pieces": pieces,
-        "scope": scope,
+        "time_format": "step" if days else "clock",
     }
 
 
@@ -37,7 +40,7 @@ def shows_first_bytes(rows: Sequence[RequestRow]) -> bool:
 
 def ending(row: RequestRow) -> tuple[str, str]:
     """How a request ended beyond its status: in short, and in full for whoever points at it."""
-    outcome = OUTCOMES.get(row.outcome, "")
+    outcome = "" if row.outcome == "completed" else OUTCOMES[row.outcome]
     exception = row.exception or ""
     return (
         " ".join(part for part in (outcome, exception.rpartition(".")[2]) if part),

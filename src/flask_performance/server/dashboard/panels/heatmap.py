@@ -1,0 +1,137 @@
+"""The latency heatmap: when, how long, how many. Slow modes that percentiles hide are bands here.
+
+A cell is a step of time and a band of response times. A band is a few of the store's latency
+buckets, so that its edges are exact: the requests behind a cell are those counted in it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from flask_performance.server.store.base import Heatmap
+from flask_performance.server.store.latency import least_of
+
+from ..formats import spread
+from ..scope import Scope
+from .base import Panel
+
+#: Buckets a band; four are 8 % wide.
+WIDTHS: Final = (4, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96)
+MOST_BANDS: Final = 40
+#: Of the table view.
+MOST_COLUMNS: Final = 8
+#: Strengths of the colour; the style sheet names them `--heat-1` and so on.
+SHADES: Final = 8
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Bands of equal width, in buckets, from the shortest response time to the longest."""
+
+    first: int
+    count: int
+    width: int
+
+    @classmethod
+    def over(cls, buckets: list[int]) -> "Bands":
+        """As fine as can be, and at most MOST_BANDS."""
+        least, most = min(buckets, default=0), max(buckets, default=-1)
+        for width in WIDTHS:
+            first, last = least // width, most // width
+            if last - first < MOST_BANDS:
+                break
+        return cls(first, last - first + 1, width)
+
+    def of(self, bucket: int) -> int:
+        return bucket // self.width - self.first
+
+    @cached_property
+    def edges_us(self) -> list[int]:
+        """Where each band begins, and where the last ends (exclusive)."""
+        return [least_of((self.first + band) * self.width) for band in range(self.count + 1)]
+
+    @property
+    def columns(self) -> list[tuple[int, int]]:
+        """The bands in at most MOST_COLUMNS groups: first and last, exclusive."""
+        size = -(-self.count // MOST_COLUMNS) or 1
+        return [(at, min(at + size, self.count)) for at in range(0, self.count, size)]
+
+
+def show(scope: Scope) -> Mapping[str, Any]:
+    bands, cells = gathered(scope.heatmap)
+    return {
+        "chart": _data(scope, bands, cells),
+        "columns": [
+            (spread(bands.edges_us[first], bands.edges_us[last]), *_edges(bands, first, last))
+            for first, last in bands.columns
+        ],
+        "rows": _rows(bands, cells),
+        "most": _most(cells),
+        "shades": range(1, SHADES + 1),
+        "step_us": scope.window.step_us,
+        "scope": scope,
+    }
+
+
+def data(scope: Scope) -> Mapping[str, Any]:
+    return _data(scope, *gathered(scope.heatmap))
+
+
+def gathered(heatmap: Heatmap) -> tuple[Bands, dict[int, Counter[int]]]:
+    """The bands, and for every step with requests how many are in each of them."""
+    bands = Bands.over(heatmap.buckets)
+    cells: dict[int, Counter[int]] = {}
+    for start_us, bucket, requests in zip(
+        heatmap.starts_us, heatmap.buckets, heatmap.requests, strict=True
+    ):
+        cells.setdefault(start_us, Counter())[bands.of(bucket)] += requests
+    return bands, cells
+
+
+def _data(scope: Scope, bands: Bands, cells: dict[int, Counter[int]]) -> Mapping[str, Any]:
+    """For every step pairs of a band and its requests, one behind the other."""
+    grid = scope.window.grid
+    starts = range(grid.start_us, grid.end_us, grid.step_us)
+    return {
+        "start": [start_us // 1_000_000 for start_us in starts],
+        "step": grid.step_us // 1_000_000,
+        "title": "requests a cell",
+        "edges": bands.edges_us,
+        "most": _most(cells),
+        "cells": [
+            [number for pair in sorted(cells.get(start_us, {}).items()) for number in pair]
+            for start_us in starts
+        ],
+        "columns": [
+            {
+                "label": spread(bands.edges_us[first], bands.edges_us[last]),
+                "first": first,
+                "last": last,
+            }
+            for first, last in bands.columns
+        ],
+    }
+
+
+def _rows(bands: Bands, cells: dict[int, Counter[int]]) -> list[tuple[int, list[int]]]:
+    """The chart as a table: start of a step, requests by column, newest first."""
+    return [
+        (
+            start_us,
+            [sum(counts[band] for band in range(first, last)) for first, last in bands.columns],
+        )
+        for start_us, counts in sorted(cells.items(), reverse=True)
+    ]
+
+
+def _edges(bands: Bands, first: int, last: int) -> tuple[int, int]:
+    return bands.edges_us[first], bands.edges_us[last]
+
+
+def _most(cells: dict[int, Counter[int]]) -> int:
+    return max((max(counts.values()) for counts in cells.values()), default=0)
+
+
+PANEL: Final = Panel("heatmap", show, data)
