@@ -103,12 +103,17 @@ test-fast: setup ## Run the tests that take under two minutes in all
 	@$(PYTEST) -m 'not slow and not browser' $(ARGS) $(TESTS)
 
 .PHONY: check
-check: setup ## Lint, types, import law; the front end's too
+check: setup audit ## Lint, types, import law, security; the front end's too
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src 2> >(grep -v "nosec encountered" >&2)
 	@cd frontend && npm run --silent lint && npm run --silent typecheck
+
+.PHONY: audit
+audit: setup ## Ask for known vulnerabilities of what is installed
+	@$(BIN)/python tools/audit.py $(BIN)/pip-audit
 
 .PHONY: fix
 fix: setup ## Repair what linters can repair

@@ -20,7 +20,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != int(parent):
             return
-    os.execvp(command[0], command)  # noqa: S606 - the demo's own command line
+    os.execvp(command[0], command)  # noqa: S606 - the demo's own command line  # nosec B606
 
 
 if __name__ == "__main__":

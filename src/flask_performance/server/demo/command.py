@@ -116,14 +116,14 @@ def _start_platform(children: Children, environ: Mapping[str, str], host: str, p
 
 def _reachable(host: str) -> str:
     """How a URL names a host that was given to listen on."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound  # nosec B104
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
 
 
 def _healthy(address: str) -> bool:
     try:
-        with urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310 - our own server
+        with urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310 - our own server  # nosec B310
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

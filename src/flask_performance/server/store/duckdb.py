@@ -242,7 +242,7 @@ class DuckDBStore(DuckDBFile):
             with self._transaction() as connection:
                 for table in TABLES_OF_A_PROJECT:
                     connection.execute(
-                        f"delete from {table} where project_id = ?",  # noqa: S608
+                        f"delete from {table} where project_id = ?",  # noqa: S608  # nosec B608
                         [project_id],
                     )
             self._known.forget_project(project_id)

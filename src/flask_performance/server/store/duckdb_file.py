@@ -134,7 +134,7 @@ class DuckDBFile(DuckDBReader):
         return self._rows(load("known_batches"), which), self._rows(load("known_drops"), which)
 
     def _max_id(self, table: str) -> int:
-        return int(self._rows(f"select coalesce(max(id), 0) from {table}")[0][0])  # noqa: S608
+        return int(self._rows(f"select coalesce(max(id), 0) from {table}")[0][0])  # noqa: S608  # nosec B608
 
     def _meta(self, name: str) -> int:
         return int(self._rows("select value from meta where name = $name", {"name": name})[0][0])
