@@ -3,10 +3,15 @@
 import threading
 import time
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from flask_performance.server.jobs import Job, JobRunner
+from flask_performance.server.jobs import Job, JobRunner, jobs, sweep
+from flask_performance.server.store.base import Filter, Retention
+from flask_performance.server.store.duckdb import DuckDBStore
+from tests.server.store.builders import NOON_US, block
 from tests.support.waiting import wait_for
 
 
@@ -39,3 +44,27 @@ def test_stopping_does_not_wait_for_the_next_period() -> None:
     began = time.monotonic()
     runner.stop()
     assert time.monotonic() - began < 1
+
+
+def test_what_deleted_projects_left_is_swept(tmp_path: Path) -> None:
+    with closing(DuckDBStore(tmp_path / "events.duckdb")) as store:
+        for project_id in (1, 2, 3):
+            store.append(block([{}], project_id=project_id), project_id)
+        sweep(store, lambda: {2, 4})
+        assert store.project_ids() == {2}
+
+
+def test_the_table_of_jobs_does_what_it_says(tmp_path: Path) -> None:
+    saved = []
+    with closing(DuckDBStore(tmp_path / "events.duckdb")) as store:
+        for project_id in (1, 2):
+            store.append(block([{}], project_id=project_id), project_id)
+        kept = {1: Retention(raw_days=1, minutes_days=1, hours_days=1)}
+        table = jobs(store, lambda: saved.append(1), lambda: kept, lambda: {1})
+        for job in table:  # in the order of the table, in which they run
+            job.run()
+        assert saved == [1]
+        assert store.project_ids() == {1}
+        ever = Filter(project_id=1, start_us=0, end_us=NOON_US * 2)
+        assert store.requests(ever, 10).rows == []
+        assert store.summary(ever).requests == 0

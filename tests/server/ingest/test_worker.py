@@ -195,6 +195,24 @@ def test_what_waits_for_a_deleted_project_is_thrown_away(line: Line) -> None:
     assert line.store.environments(2) == []
 
 
+def test_a_block_that_is_under_way_while_its_project_is_deleted_leaves_nothing(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worst moment: after ingest asked whether the project is there, before it stores."""
+    append = line.store.append
+
+    def delete_first(block: Block, position: int) -> None:
+        line.projects.discard(2)  # the accounts first …
+        line.store.delete_project(2)  # … then the store, and the block comes after both
+        append(block, position)
+
+    monkeypatch.setattr(line.store, "append", delete_first)
+    line.post(body(batch()), body(single()), project_id=2)
+    line.wait_until_done()
+    assert line.store.project_ids() == set()
+    assert line.store.last_seen_us(2) is None
+
+
 def test_batches_out_of_order_are_all_stored(line: Line) -> None:
     line.post(*[zipped(batch(number)) for number in (5, 1, 4, 2, 3, 4)])
     line.wait_for(15)
