@@ -367,7 +367,7 @@ class TestSettings:
         with company.world.app.app_context():
             own = teams.personal_team(company.user(ADA)).public_id
         people, settings = ada.get(f"/teams/{own}/members").text, ada.get(f"/teams/{own}/settings")
-        assert "This is your personal team" in people
+        assert "This is your own team" in people
         assert "Make the link" not in people
         assert "Rename" not in settings.text
         assert "Leave" not in settings.text

@@ -8,12 +8,12 @@ from flask_performance.server.accounts.permissions import Action
 
 from .. import access
 
-#: What a role is for, after "Owner: …". `permissions.LEAST` is the law; this is its gist.
+#: What a role is for. `permissions.LEAST` is the law; this is its gist.
 GIST: Final = {
-    Role.OWNER: "everything, also making other owners and deleting the team",
-    Role.ADMIN: "people, projects, limits and API tokens; all but owners and the team itself",
-    Role.MEMBER: "creating and changing projects, with their keys",
-    Role.VIEWER: "seeing projects and their data, without DSNs",
+    Role.OWNER: "Owners do everything, also make other owners and delete the team.",
+    Role.ADMIN: "Admins manage people, projects, limits and API tokens, but no owners.",
+    Role.MEMBER: "Members create and change projects and their keys.",
+    Role.VIEWER: "Viewers see projects and their data, but no DSN.",
 }
 
 
