@@ -5,6 +5,9 @@
 `KeyRing` and `Meter` answer the collector. The rest is inside knowledge.
 """
 
+from . import lazily  # noqa: F401  # before Flask-Security is imported
+
+# isort: split
 from .database import upgrade
 from .keys import KeyRing, KeysUnavailableError, KnownKey
 from .meter import Meter

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, abort
+from flask import Flask, abort, request
 from flask_security import tf_disabled
 
 from flask_performance.server.settings import Settings
 
+from . import lazily
 from .factors import (
     ALONE,
     RECOVERY_CODES,
@@ -149,6 +150,12 @@ def init_app(app: Flask) -> None:
     """Without a second factor there is nothing to recover from, and rescue is by codes alone."""
     tf_disabled.connect(_forget_codes, app)
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
+    app.before_request(_with_passkeys)
+
+
+def _with_passkeys() -> None:
+    if (request.endpoint or "").startswith("security.wan_"):
+        lazily.passkeys()
 
 
 def _forget_codes(_app: Flask, user: User, **_other: object) -> None:
