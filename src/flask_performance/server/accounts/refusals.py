@@ -55,3 +55,5 @@ class SignUpRefusedError(Forbidden):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.value.text)
         self.words = refusal.value
+        #: Nobody can log in yet.
+        self.is_first = refusal in {Refusal.EMPTY, Refusal.STALE}

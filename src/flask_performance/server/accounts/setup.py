@@ -125,6 +125,9 @@ def _security(settings: Settings) -> dict[str, Any]:
             "argon2__time_cost": 2,
             "argon2__parallelism": 1,
         },
+        # Of the hash of the password and of the address, in signed links: nothing to guess there,
+        # and a slow hash would tell by its time which addresses have an account.
+        "HASHING_SCHEMES": ["hex_sha256"],
         "JOIN_USER_ROLES": False,
         # As directives without values; the default writes `no-store=True`, which is none.
         "CACHE_CONTROL": {"no-store": None},

@@ -138,4 +138,4 @@ def _address() -> str:
 def _words(wait: float) -> str:
     minutes = math.ceil(wait / MINUTE)
     when = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return f"There were too many tries. Nothing is locked for good: try again in {when}."
+    return f"Nothing is locked for good: try again in {when}."

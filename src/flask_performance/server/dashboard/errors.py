@@ -80,4 +80,5 @@ def csrf_error(error: HTTPException) -> Response | HTTPException:
 
 def sign_up_refused(error: SignUpRefusedError) -> Response:
     """Where an account cannot be made, and what makes one."""
-    return make_response(render_template("security/no_sign_up.html", words=error.words), 403)
+    words = {"words": error.words, "is_first": error.is_first}
+    return make_response(render_template("security/no_sign_up.html", **words), 403)
