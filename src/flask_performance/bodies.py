@@ -38,9 +38,10 @@ class Stream:
         except BaseException as error:
             ending.fail(error)
             raise
+        # The server has written all it was given. Some linger before they close (Werkzeug's for
+        # 10 ms): no client waits for that, and the process may end meanwhile.
         ending.outcome = COMPLETED
-        if tested:
-            ending.finish()
+        ending.finish()
 
     def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
         if ends():  # pragma: no cover  coverage has ended by then; test_processes has the case

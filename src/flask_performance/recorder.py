@@ -1,9 +1,10 @@
 """The hot path: a wrapper around `app.wsgi_app` that times a request to the end of its body.
 
-The clock starts at entry. It ends when the server closes the response's iterable (what the app
-does after that, `call_on_close`, keeps no client waiting), or at once where the body is small and
-complete in memory. The status is what the app tells `start_response`; at that moment the request's
-context still stands, so the route is read from the request that Flask matched, never matched again.
+The clock starts at entry. It ends when the server has written the last of the body or closes it
+early (what the app does after that, `call_on_close`, keeps no client waiting), or at once where the
+body is small and complete in memory. The status is what the app tells `start_response`; at that
+moment the request's context still stands, so the route is read from the request that Flask matched,
+never matched again.
 
     wsgi_app ── Recording (start_response) ──▶ Buffer
                    └─ body: small and in memory, or a Stream, or a file that stays untouched

@@ -250,11 +250,21 @@ def test_a_stream_that_raises_has_failed(install: Install) -> None:
 
 def test_a_body_that_nobody_closes_is_recorded_when_it_is_dropped(install: Install) -> None:
     installed = install(shop())
-    body = serve(installed.app, "/stream")
-    assert list(body) != []
+    body = iter(serve(installed.app, "/stream"))
+    assert next(body) != b""
     assert installed.requests == []
     del body
+    assert installed.only().outcome == "disconnected"
+
+
+def test_a_stream_ends_with_its_body_however_late_the_server_closes_it(install: Install) -> None:
+    """Werkzeug's waits 10 ms first; a process that ends meanwhile must have recorded it."""
+    installed = install(shop())
+    body: Any = serve(installed.app, "/stream")
+    assert list(body) != []
     assert installed.only().outcome == "completed"
+    body.close()
+    assert len(installed.requests) == 1
 
 
 def test_an_unhandled_exception_leaves_its_type(install: Install) -> None:
