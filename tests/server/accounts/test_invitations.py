@@ -180,6 +180,17 @@ def test_an_inviter_who_is_demoted_a_little_keeps_the_weaker_links(ada: User, sh
     assert invitations.valid(admin) is not None
 
 
+def test_an_inviter_who_changes_the_address_keeps_the_links(
+    ada: User, bob: User, shops: Team
+) -> None:
+    secret = invited(ada, shops)
+    users.change_email(ada, "lovelace@example.org")
+    invitation = invitations.valid(secret)
+    assert invitation is not None
+    assert invitation.invited_by == "lovelace@example.org"
+    assert invitations.accept(bob, secret) is shops
+
+
 @pytest.mark.parametrize("secret", ["", "x", "é", "x" * 10_000])
 def test_an_invented_secret_opens_nothing(ada: User, shops: Team, secret: str) -> None:
     invited(ada, shops)

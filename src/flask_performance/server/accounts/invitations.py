@@ -9,7 +9,7 @@ import secrets
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Connection, Select, event, func, inspect, select, update
 
 from . import audit, users
 from .members import NotAllowedError, grantable
@@ -164,6 +164,15 @@ def _waiting() -> Select[Invitation, str]:
 def _stands(invitation: Invitation, inviter: str) -> bool:
     """Whether who invited may still give that role."""
     return Role(invitation.role) in grantable(_inviting(Role(inviter)))
+
+
+@event.listens_for(User, "before_update")
+def _follow(_mapper: object, connection: Connection, user: User) -> None:
+    """Who changes their address keeps the links that they made."""
+    if inspect(user).attrs.email.history.has_changes():
+        old = connection.scalar(select(User.email).where(User.id == user.id))
+        mine = update(Invitation).where(Invitation.invited_by == old)
+        connection.execute(mine.values(invited_by=user.email))
 
 
 def _words(email: str | None, role: Role) -> str:

@@ -134,7 +134,7 @@ def send(email: str, team: models.Team, role: Role, days: int, path: str) -> str
         mail.send_now(
             email,
             f"{inviter} invites you to the team {team.name}",
-            "invitation",
+            "security/email/invitation",
             link=dsn.server_url() + path,
             team=team.name,
             inviter=inviter,
