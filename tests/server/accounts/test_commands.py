@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flask_performance.server.accounts import projects, tokens, users
+from flask_performance.server.accounts.models import db
 from flask_performance.server.commands import cli
 from tests.support.platform import COMMAND, environment, run_command
 
@@ -219,3 +220,34 @@ def test_many_at_once_all_succeed(data: Path) -> None:
     keys = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert len(keys) == 4
     assert len(projects_of(data, EMAIL)) == 4
+
+
+def test_who_lost_the_second_factor_gets_in_with_the_password(data: Path) -> None:
+    create_user(data)
+    with make_app(data).app_context():
+        user = users.user_by_email(EMAIL)
+        assert user is not None
+        user.tf_primary_method, user.tf_totp_secret = "authenticator", "lost"
+        user.mf_recovery_codes = ["lost too"]
+        db.session.commit()
+    done = run(data, "user", "second-factor-off", EMAIL)
+    assert done.exit_code == 0, done.stderr
+    assert "with the password alone" in done.stderr
+    assert Browser(make_app(data)).log_in().location == "/projects"
+
+
+def test_somebody_else_becomes_an_administrator(data: Path) -> None:
+    create_user(data)
+    create_user(data, "grace@example.org")
+    done = run(data, "user", "administrator", "grace@example.org")
+    assert done.exit_code == 0, done.stderr
+    with make_app(data).app_context():
+        people = [users.user_by_email(email) for email in (EMAIL, "grace@example.org")]
+        assert [one is not None and one.administrator for one in people] == [True, True]
+
+
+@pytest.mark.parametrize("command", ["second-factor-off", "administrator"])
+def test_a_command_for_nobody_says_so(data: Path, command: str) -> None:
+    done = run(data, "user", command, "nobody@example.org")
+    assert done.exit_code == 1
+    assert "nobody@example.org" in done.stderr

@@ -23,7 +23,7 @@ class Phone:
     """An authenticator app that scanned a key: it knows nothing of this server but that."""
 
     def __init__(self, key: str) -> None:
-        from passlib.totp import TOTP
+        from passlib.totp import TOTP  # type: ignore[import-untyped]
 
         self.totp = TOTP(key=key)
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from flask_performance.server.settings import Settings, SettingsError
 
-from . import names, projects, teams, tokens, users
+from . import factors, names, projects, teams, tokens, users
 from .database import upgrade
 from .dsn import dsn, known_url
 from .models import Team, User, db
@@ -81,6 +81,33 @@ def reset_password(email: str, data: Path | None) -> None:
     """
     with opened(data):
         click.echo(users.reset_link(_account(email)))
+
+
+@user.command("second-factor-off")
+@click.argument("email")
+@data_option
+def second_factor_off(email: str, data: Path | None) -> None:
+    """Let EMAIL log in with the password alone.
+
+    For who lost phone, security key and recovery codes. Make sure that it is they who ask.
+    """
+    with opened(data):
+        account = _account(email)
+        factors.take_away(account)
+        db.session.commit()
+        click.echo(f"{account.email} logs in with the password alone now.", err=True)
+
+
+@user.command("administrator")
+@click.argument("email")
+@data_option
+def make_administrator(email: str, data: Path | None) -> None:
+    """Make EMAIL an administrator of this server, beside those there are."""
+    with opened(data):
+        account = _account(email)
+        account.administrator = True
+        db.session.commit()
+        click.echo(f"{account.email} is an administrator of this server now.", err=True)
 
 
 def _password(from_stdin: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import Flask, after_this_request, request, session
 from flask.typing import ResponseReturnValue
-from flask_login import user_logged_out
+from flask_login import user_logged_out  # type: ignore[import-untyped]
 from flask_security import Security, password_changed, password_reset, user_authenticated
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,11 +34,11 @@ def init_app(app: Flask, security: Security) -> None:
     app.config["PERMANENT_SESSION_LIFETIME"] = KEEP
     load = security.login_manager._user_callback  # noqa: SLF001
 
-    @security.login_manager.user_loader
     def signed_in(user_id: str) -> User | None:
-        user = load(user_id)
+        user: User | None = load(user_id)
         return user if user is not None and _known(user) else None
 
+    security.login_manager.user_loader(signed_in)
     user_authenticated.connect(_signed_in, app)
     user_logged_out.connect(_signed_out, app)
     password_changed.connect(_end_others, app)

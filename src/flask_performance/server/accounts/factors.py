@@ -6,17 +6,17 @@ always verified its owner (by fingerprint, face or PIN).
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from flask import Flask, current_app
-from flask_security import MfRecoveryCodesUtil, Security, Totp, WebauthnUtil
+from flask_security import MfRecoveryCodesUtil, Security, Totp, UserMixin, WebauthnUtil
 from markupsafe import Markup
 
 from .models import User
 from .secret import derived
 
 if TYPE_CHECKING:
-    from passlib.totp import TotpMatch
+    from passlib.totp import TotpMatch  # type: ignore[import-untyped]
     from webauthn.helpers.structs import (
         AuthenticatorSelectionCriteria,
         UserVerificationRequirement,
@@ -41,18 +41,18 @@ def take_away(user: User) -> None:
         user.webauthn.remove(passkey)
 
 
-class OneTimeCodes(Totp):  # type: ignore[misc]
+class OneTimeCodes(Totp):
     """TOTP whose codes work once, with a QR code that the page's own style draws."""
 
-    def get_last_counter(self, user: User) -> int | None:
-        return user.totp_counter
+    def get_last_counter(self, user: UserMixin) -> int | None:
+        return cast(User, user).totp_counter
 
-    def set_last_counter(self, user: User, tmatch: "TotpMatch") -> None:
-        user.totp_counter = tmatch.counter
+    def set_last_counter(self, user: UserMixin, tmatch: "TotpMatch") -> None:
+        cast(User, user).totp_counter = tmatch.counter
 
     def generate_qrcode(self, username: str, totp: str) -> str:
         """An <svg> element: so the page needs no leave to show images of `data:` addresses."""
-        import qrcode
+        import qrcode  # type: ignore[import-untyped]
 
         code = qrcode.QRCode(border=2)
         code.add_data(self.get_totp_uri(username, totp))
@@ -66,26 +66,26 @@ class OneTimeCodes(Totp):  # type: ignore[misc]
         ).format(len(rows), dots)
 
 
-class RecoveryCodes(MfRecoveryCodesUtil):  # type: ignore[misc]
+class RecoveryCodes(MfRecoveryCodesUtil):
     """Codes that are shown once: the database keeps keyed hashes, which nobody can turn back."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
         self._key = derived(app.config["SECRET_KEY"], "recovery codes").encode()
 
-    def create_recovery_codes(self, user: User) -> list[str]:
+    def create_recovery_codes(self, user: UserMixin) -> list[str]:
         codes: list[str] = _security().totp_factory.generate_recovery_codes(RECOVERY_CODES)
         _security().datastore.mf_set_recovery_codes(user, [self._hash(code) for code in codes])
         return codes
 
-    def get_recovery_codes(self, user: User) -> list[str]:  # noqa: ARG002
+    def get_recovery_codes(self, user: UserMixin) -> list[str]:  # noqa: ARG002
         """None can be shown again."""
         return []
 
-    def check_recovery_code(self, user: User, code: str) -> bool:
+    def check_recovery_code(self, user: UserMixin, code: str) -> bool:
         return self._hash(code) in (user.mf_recovery_codes or [])
 
-    def delete_recovery_code(self, user: User, code: str) -> bool:
+    def delete_recovery_code(self, user: UserMixin, code: str) -> bool:
         place = (user.mf_recovery_codes or []).index(self._hash(code))
         return bool(_security().datastore.mf_delete_recovery_code(user, place))
 
@@ -95,10 +95,14 @@ class RecoveryCodes(MfRecoveryCodesUtil):  # type: ignore[misc]
         return hmac.new(self._key, bare.encode(), hashlib.sha256).hexdigest()
 
 
-class Passkeys(WebauthnUtil):  # type: ignore[misc]
+class Passkeys(WebauthnUtil):
     """What is asked of a passkey, by its usage."""
 
-    def authenticator_selection(self, user: User, usage: str) -> "AuthenticatorSelectionCriteria":  # noqa: ARG002
+    def authenticator_selection(
+        self,
+        user: UserMixin,  # noqa: ARG002
+        usage: str,
+    ) -> "AuthenticatorSelectionCriteria":
         """One that logs in alone is found without an address, and verifies its owner."""
         from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement
 
@@ -110,7 +114,7 @@ class Passkeys(WebauthnUtil):  # type: ignore[misc]
 
     def user_verification(
         self,
-        user: User | None,  # noqa: ARG002
+        user: UserMixin | None,  # noqa: ARG002
         usage: list[str],
     ) -> "UserVerificationRequirement":
         from webauthn.helpers.structs import UserVerificationRequirement

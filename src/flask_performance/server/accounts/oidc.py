@@ -110,7 +110,7 @@ class Provider:
         return self._client
 
     def _register(self) -> Any:
-        from authlib.integrations.flask_client import OAuth
+        from authlib.integrations.flask_client import OAuth  # type: ignore[import-untyped]
 
         return OAuth(self._app).register(
             "sso",
@@ -127,7 +127,10 @@ class Provider:
     @contextmanager
     def _said_in_words(self) -> Iterator[None]:
         """Whatever fails between us and the provider: details to the log, words to the person."""
-        from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
+        from authlib.integrations.base_client.errors import (  # type: ignore[import-untyped]
+            MismatchingStateError,
+            OAuthError,
+        )
         from joserfc.errors import JoseError
         from requests import RequestException
 

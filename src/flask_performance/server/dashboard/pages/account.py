@@ -5,8 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
-from flask_login import logout_user
-from flask_security import auth_required
+from flask_security import auth_required, logout_user
 from flask_wtf import FlaskForm  # type: ignore[import-untyped]
 from werkzeug import Response
 from wtforms import StringField  # type: ignore[import-untyped]
