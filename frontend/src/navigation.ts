@@ -17,6 +17,13 @@ export function recoverNavigation(): void {
     detail.shouldSwap = false;
     location.assign(asked);
   });
+  // The rail and the title are outside of what is swapped: another page is loaded as a whole.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { requestPath } = (event as CustomEvent<SwapDetail>).detail.pathInfo;
+    if (new URL(requestPath, location.href).pathname === location.pathname) return;
+    event.preventDefault();
+    location.assign(requestPath);
+  });
   document.addEventListener("htmx:sendError", (event) => {
     location.assign((event as CustomEvent<SwapDetail>).detail.pathInfo.requestPath);
   });

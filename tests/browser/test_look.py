@@ -56,6 +56,8 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
         "projects": "/projects",
         "overview": paths["Shop"],
         "operation": paths["Shop"] + "?method=GET&route=/search&range=1h",
+        "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
+        "request": paths["Shop"] + "/requests/1",
         "setup": paths["New one"],
         "new-project": "/projects/new",
         "new-team": "/teams/new",

@@ -48,7 +48,7 @@ TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 def download(kind: str, store: EventStore, filter: Filter, name: str) -> Response:
     """The newest MOST requests of a filter as a file. `kind` is "csv" or "json"."""
-    lines = {"csv": csv_lines, "json": json_lines}[kind]
+    lines = csv_lines if kind == "csv" else json_lines
     response = Response(lines(rows(store, filter)), content_type=TYPES[kind])
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     response.headers["Cache-Control"] = "no-store"
@@ -78,14 +78,15 @@ def csv_lines(found: Iterator[RequestRow]) -> Iterator[str]:
     yield _emptied(line)
 
 
-def json_lines(found: Iterator[RequestRow]) -> Iterator[bytes]:
+def json_lines(found: Iterator[RequestRow]) -> Iterator[str]:
     """One array; an object and a line a request."""
-    yield b"["
-    before = b"\n"
+    yield "["
+    before = "\n"
     for row in found:
-        yield before + msgspec.json.encode({name: value(row) for name, value in COLUMNS.items()})
-        before = b",\n"
-    yield b"\n]\n"
+        members = {name: value(row) for name, value in COLUMNS.items()}
+        yield before + msgspec.json.encode(members).decode()
+        before = ",\n"
+    yield "\n]\n"
 
 
 def harmless(value: Any) -> Any:

@@ -206,7 +206,7 @@ def _outcome(text: str | None) -> Outcome | None:
     raise StateError(f"The outcome {text!r} is none. It is one of {', '.join(OUTCOMES)}.")
 
 
-def _durations(args: Mapping[str, str]) -> dict[str, int | None]:
+def _durations(args: Mapping[str, str]) -> dict[str, Any]:
     least, most = (_microseconds(args, name) for name in ("duration_from", "duration_to"))
     if least is not None and most is not None and most <= least:
         raise StateError("The longest duration must be above the shortest.")
