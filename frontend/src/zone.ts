@@ -7,7 +7,8 @@ function projectZone(): string | null {
   const named = document.documentElement.dataset.timeZone;
   if (named === undefined) return null;
   try {
-    return Intl.DateTimeFormat("en-GB", { timeZone: named }).resolvedOptions().timeZone;
+    Intl.DateTimeFormat("en-GB", { timeZone: named });
+    return named; // as the project calls it: browsers have other names for some zones
   } catch {
     return null;
   }
