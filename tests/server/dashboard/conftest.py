@@ -55,9 +55,13 @@ class Person:
 
     def post(self, path: str, **fields: str) -> TestResponse:
         """Post a form that is shown at the same path."""
+        return self.client.post(path, data={"csrf_token": self.csrf_token(path), **fields})
+
+    def csrf_token(self, path: str) -> str:
+        """Of the form at a path."""
         match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path).text)
         assert match
-        return self.client.post(path, data={"csrf_token": match[1], **fields})
+        return match[1]
 
     @property
     def cookies(self) -> str:
