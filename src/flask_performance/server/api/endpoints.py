@@ -11,6 +11,7 @@ from flask_performance.server.store.base import (
     SECOND_US,
     EventStore,
     Filter,
+    Thresholds,
     UnknownCursorError,
 )
 
@@ -45,6 +46,13 @@ class Call:
     @property
     def filter(self) -> Filter:
         return filter_of(_project(self).id, self.values)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The project's Apdex thresholds."""
+        assert self.project is not None  # noqa: S101 - the path names one
+        own = ((one.method, one.route, one.apdex_us) for one in self.project.operations)
+        return Thresholds(self.project.apdex_us, tuple(own))
 
     @property
     def limit(self) -> int:
@@ -107,12 +115,12 @@ def _project(call: Call) -> models.Project:
 
 def get_summary(call: Call) -> shapes.Summary:
     filter = call.filter
-    return shown.summary(call.store.summary(filter), filter)
+    return shown.summary(call.store.summary(filter, call.thresholds), filter)
 
 
 def list_operations(call: Call) -> shapes.ListOf[shapes.Operation]:
     filter = call.filter
-    return _page(shown.operations(call.store.operations(filter), filter), call)
+    return _page(shown.operations(call.store.operations(filter, call.thresholds), filter), call)
 
 
 def get_series(call: Call) -> shapes.Series:

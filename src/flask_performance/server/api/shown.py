@@ -70,6 +70,7 @@ def _numbers(stats: Stats, seconds: float) -> dict[str, float | None]:
         "p50": milliseconds(stats.p50_us),
         "p95": milliseconds(stats.p95_us),
         "p99": milliseconds(stats.p99_us),
+        "apdex": stats.apdex,
     }
 
 
