@@ -47,8 +47,8 @@ def wrap(inner: "WSGIApplication", buffer: Buffer, hooks: Hooks) -> "WSGIApplica
             # Read now, as whatever the app mounts inside changes them. `in` and `[]` are single
             # instructions of the interpreter, `get` is a call.
             path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
-        except KeyError:
-            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        except (KeyError, TypeError):
+            path = incomplete_path(environ)
         if "HTTP_UPGRADE" in environ:
             keep_context(recording)
         try:
@@ -94,6 +94,11 @@ def wrap(inner: "WSGIApplication", buffer: Buffer, hooks: Hooks) -> "WSGIApplica
         return watched(body, Ending(recording, buffer, begin, path))
 
     return wsgi_app
+
+
+def incomplete_path(environ: "WSGIEnvironment") -> str:
+    """The path where a server leaves out what is empty, or sets it to None."""
+    return f"{environ.get('SCRIPT_NAME') or ''}{environ.get('PATH_INFO') or ''}"
 
 
 def finish_raised(ending: Ending, error: BaseException) -> None:

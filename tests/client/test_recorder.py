@@ -485,6 +485,19 @@ def test_code_that_calls_wsgi_app_directly_is_recorded(install: Install) -> None
     assert installed.only().route == "/item/<int:number>"
 
 
+@pytest.mark.parametrize("script", [None, "left out"])
+def test_a_server_that_leaves_out_what_is_empty(install: Install, script: str | None) -> None:
+    installed = install(shop())
+    environ = EnvironBuilder("/item/5").get_environ()
+    if script is None:
+        environ["SCRIPT_NAME"] = None
+    else:
+        del environ["SCRIPT_NAME"]
+    run_wsgi_app(installed.app.wsgi_app, environ, buffered=True)
+    recorded = installed.only()
+    assert (recorded.status, recorded.path) == (200, "/item/5")
+
+
 def test_two_apps_in_one_process_do_not_mix(install: Install) -> None:
     first, second = install(shop()), install(shop())
     first.app.test_client().get("/item/1")
