@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, expect
 
 from tests.support.platform import PASSWORD, Platform
 
-from .person import Person
+from .person import HEIGHT, NARROW, WIDE, Person
 from .world import Past
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -80,7 +81,7 @@ def test_a_second_person_joins_gets_a_role_and_is_removed(
     expect(page.get_by_role("row", name="changed a role")).to_contain_text("viewer → admin")
 
     # Bob watches the project; Ada removes him; his page ends by itself.
-    page.get_by_role("link", name="Projects", exact=True).click()
+    page.get_by_label("Pages of this team").get_by_role("link", name="Projects").click()
     page.get_by_role("link", name="Shop", exact=True).click()
     expect(page.locator("live-stream")).to_have_text(re.compile("live · "))
     row.get_by_text("Remove").first.click()
@@ -118,6 +119,38 @@ def test_a_team_goes_by_its_typed_name_alone(person: Person) -> None:
     page.get_by_role("button", name="Delete the team").click()
     expect(page.get_by_text("The team 'Passing' is deleted")).to_be_visible()
     expect(page.get_by_role("row", name="Passing")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (NARROW, "dark")])
+def test_pages_of_a_team_fit_and_are_for_everybody(
+    browser: Browser, platform: Platform, person: Person, width: int, scheme: str
+) -> None:
+    page = person.page
+    make_team(person, f"Everybody's, {width} pixels wide, a name that goes on for a while")
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    team = page.url.removesuffix("/members")
+    page.get_by_label("Email").fill("somebody.with.a.long.address@department.example.com")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("#invitation-link").inner_text()
+    page.get_by_text("What each role may do").click()
+    check(person, width)
+    for path in ("", "/audit", "/settings"):
+        page.goto(team + path)
+        check(person, width)
+    with Person.at(browser, platform.url, viewport={"width": width, "height": HEIGHT}) as visitor:
+        for address in (link, f"{link}x"):
+            visitor.page.goto(address)
+            check(visitor, width)
+    page.goto(link)
+    check(person, width)
+
+
+def check(person: Person, width: int) -> None:
+    """Nothing sticks out, and assistive technology finds its way."""
+    assert person.scroll_width() == width, person.page.url
+    violations = Axe().run(person.page).response["violations"]
+    assert not violations, [(one["id"], one["nodes"][0]["html"]) for one in violations]
 
 
 def test_every_step_works_without_javascript(browser: Browser, platform: Platform) -> None:
