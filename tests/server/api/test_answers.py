@@ -66,12 +66,13 @@ def test_summary(shop: Project) -> None:
     assert summary["mean"] == pytest.approx((8 * 10 + 2 * 60 + 1.234) / 11, abs=0.001)
     assert summary["p50"] == pytest.approx(10, rel=0.01)
     assert summary["p99"] == pytest.approx(60, rel=0.01)
+    assert summary["apdex"] == pytest.approx(9 / 11)
 
 
 def test_an_empty_window_has_no_durations(shop: Project) -> None:
     summary = shop.get("summary", start="2020-01-01T00:00:00Z", end="2020-01-01T01:00:00Z")
     assert summary["requests"] == summary["errors"] == summary["error_rate"] == 0
-    assert {summary[name] for name in ("mean", "p50", "p95", "p99")} == {None}
+    assert {summary[name] for name in ("mean", "p50", "p95", "p99", "apdex")} == {None}
 
 
 def test_the_default_window_is_the_last_15_minutes(store: DuckDBStore, ada: Person) -> None:
@@ -124,6 +125,7 @@ def test_operations_most_time_first(shop: Project) -> None:
     ]
     pay = items[0]
     assert (pay["requests"], pay["errors"], pay["error_rate"], pay["mean"]) == (2, 2, 1.0, 60.0)
+    assert [item["apdex"] for item in items] == [0.0, 1.0, 1.0]
     assert pay["per_second"] == pytest.approx(2 / 600)
 
 
