@@ -93,10 +93,8 @@ class Numbers(Quantiles, frozen=True, kw_only=True):
     per_second: Rate
     mean: Milliseconds | None
     apdex: Annotated[
-        float | None,
+        Share | None,
         msgspec.Meta(
-            ge=0,
-            le=1,
             description="(satisfied + tolerated / 2) / requests, as apdex.org has it: satisfied up "
             "to the threshold, the operation's own or the project's; tolerated up to four times "
             "it; an error is neither. Null where nothing happened.",
