@@ -76,7 +76,8 @@ def wrap(inner: "WSGIApplication", buffer: Buffer, hooks: Hooks) -> "WSGIApplica
                         finish_whole(Ending(recording, buffer, begin, path), len(part))
                         return body
                     if (
-                        "CONTENT_LENGTH" in environ
+                        # uWSGI always has it, mostly empty.
+                        ("CONTENT_LENGTH" in environ and environ["CONTENT_LENGTH"])
                         or "HTTP_X_REQUEST_START" in environ
                         or "HTTP_X_QUEUE_START" in environ
                         or "HTTP_TRACEPARENT" in environ
