@@ -203,6 +203,40 @@ class TestReset:
         assert "evil" not in box.mails[0].as_string()
 
 
+class TestNewAddress:
+    def ask(self, app: Flask, email: str, base: str = URL) -> tuple[Browser, str]:
+        """A person who is logged in, and what the page says."""
+        person = Browser(app, base)
+        person.log_in()
+        path = "/account/new-email"
+        return person, words(person.post(path, form_at=path, email=email)).replace(email, "")
+
+    def test_the_link_in_the_mail_changes_it(self, app: Flask, box: LetterBox) -> None:
+        person, _ = self.ask(app, GUEST)
+        (letter,) = box.wait()
+        assert letter["To"] == GUEST
+        assert person.get(link(text(letter))).status_code == 302
+        assert browser(app).log_in(GUEST).location == "/projects"
+
+    def test_it_tells_nothing_about_an_address_in_use(self, app: Flask, box: LetterBox) -> None:
+        sign_up(app)
+        box.wait()
+        _, free = self.ask(app, "new@example.org")
+        _, taken = self.ask(app, GUEST)
+        assert free == taken
+        assert [letter["To"] for letter in box.wait(2)] == [GUEST, "new@example.org"]
+
+    def test_whoever_asks_does_not_choose_the_links_host(self, app: Flask, box: LetterBox) -> None:
+        self.ask(app, GUEST, base="https://evil.example")
+        assert "evil" not in box.wait()[0].as_string()
+
+    def test_nobody_floods_a_strangers_letter_box(self, app: Flask, box: LetterBox) -> None:
+        person, _ = self.ask(app, GUEST)
+        path = "/account/new-email"
+        asked = [person.post(path, form_at=path, email=GUEST).status_code for _ in range(5)]
+        assert asked == [200] * 4 + [429]
+
+
 class TestFailure:
     """The log of these tests holds no secret, and no page waits."""
 

@@ -53,7 +53,7 @@ class Recent:
         """Whether it happened within so many seconds."""
         with self._lock:
             times = self._times.get(key)
-            return bool(times) and self.clock() - times[-1] < seconds
+            return times is not None and self.clock() - times[-1] < seconds
 
     def forget(self, key: Hashable) -> None:
         with self._lock:

@@ -49,7 +49,12 @@ class Policy(NamedTuple):
 PASSWORD: Final = frozenset({"security.login", "security.verify", "security.change_password"})
 CODE: Final = frozenset({"security.two_factor_token_validation", "security.mf_recovery"})
 ASKING: Final = frozenset(
-    {"security.register", "security.forgot_password", "security.send_confirmation"}
+    {
+        "security.register",
+        "security.forgot_password",
+        "security.send_confirmation",
+        "security.change_email",
+    }
 )
 
 
