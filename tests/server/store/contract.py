@@ -1,5 +1,6 @@
 """What every home of the event store must do. A home's test module subclasses `StoreContract`."""
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -18,6 +19,7 @@ from flask_performance.server.store.base import (
     UnknownCursorError,
 )
 from flask_performance.server.store.latency import GAMMA, least_of
+from flask_performance.wire import OUTCOMES
 
 from .builders import NOON_US, block
 from .model import HOUR_US, MINUTE_US, World, assert_quantiles, assert_stats
@@ -193,6 +195,65 @@ class StoreContract(ABC):
             filter = world.filter()
             durations = sorted((row.duration_us for row in world.matching(filter)), reverse=True)
             assert [row.duration_us for row in store.slowest(filter, 9)] == durations[:9]
+
+    def test_statuses(self, world_and_store: tuple[World, EventStore]) -> None:
+        world, store = world_and_store
+        for _ in range(6):
+            filter = world.filter()
+            rows = world.matching(filter)
+            found = store.statuses(filter)
+            assert {(one.status, one.outcome) for one in found} == {
+                (row.status, OUTCOMES[row.outcome]) for row in rows
+            }
+            for one in found:
+                key = (one.status, OUTCOMES.index(one.outcome))
+                assert_stats(one, [row for row in rows if (row.status, row.outcome) == key])
+            counts = [one.requests for one in found]
+            assert counts == sorted(counts, reverse=True)
+
+    def test_measures_are_of_the_requests_that_have_them(self, store: EventStore) -> None:
+        rows: list[dict[str, object]] = [
+            {"duration_us": 1000 * n, "cpu_us": 400 * n, "response_bytes": 0} for n in range(1, 201)
+        ]
+        rows += [{"duration_us": 10, "queue_us": 77, "response_bytes": 5000}] * 2
+        store.append(block(rows), 1)
+        found = store.measures(DAY)
+        assert {name: spread.requests for name, spread in found.items()} == {
+            "duration_us": 202, "cpu_us": 200, "waiting_us": 200, "queue_us": 2,
+            "response_bytes": 202,
+        }  # fmt: skip
+        assert found["cpu_us"].p95 == pytest.approx(400 * 190, rel=0.010_001)
+        assert found["waiting_us"].p50 == pytest.approx(600 * 100, rel=0.010_001)
+        assert found["queue_us"].p99 == pytest.approx(77, rel=0.010_001)
+        assert (found["response_bytes"].p50, found["response_bytes"].p95) == (0, 0)
+        nowhere = msgspec.structs.replace(DAY, environment="nowhere")
+        assert store.measures(nowhere) == {}
+        assert store.consumers(nowhere, 3) == []
+
+    def test_consumers_with_the_most_time_come_first(self, store: EventStore) -> None:
+        rows: list[dict[str, object]] = [
+            {"consumer": name, "duration_us": 1000, "status": status}
+            for name, times in (("ada", 3), ("bob", 5), ("eve", 1), (None, 9))
+            for status in (200, 500)
+            for _ in range(times)
+        ]
+        store.append(block(rows), 1)
+        found = store.consumers(DAY, 2)
+        assert [(one.consumer, one.requests, one.errors) for one in found] == [
+            ("bob", 10, 5), ("ada", 6, 3),
+        ]  # fmt: skip
+        assert found[0].p50_us == pytest.approx(1000, rel=0.010_001)
+
+    def test_releases_are_the_newest_first(self, store: EventStore) -> None:
+        for number, release in enumerate(("1.0", "1.1", "1.0", None)):
+            one = block([{}], wire_id=f"{number}" * 32)
+            instances = [msgspec.structs.replace(key, release=release) for key in one.instances]
+            store.append(dataclasses.replace(one, instances=instances), number + 1)
+        assert store.releases(1) == ["1.0", "1.1"]
+        assert store.releases(2) == []
+        assert store.summary(msgspec.structs.replace(DAY, release="1.0")).requests == 2
+        store.roll()
+        assert store.summary(msgspec.structs.replace(DAY, release="1.0")).requests == 2
 
     def test_a_request_is_found_by_its_id_in_its_project_only(
         self, world_and_store: tuple[World, EventStore]

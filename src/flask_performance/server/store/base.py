@@ -7,7 +7,7 @@ internal integers; who may see which project is decided before a question reache
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
@@ -116,6 +116,34 @@ class OperationStats(Stats, frozen=True, kw_only=True):
     method: str
     route: str
     endpoint: str | None
+
+
+class StatusStats(Stats, frozen=True, kw_only=True):
+    """The requests that ended with one status and in one way."""
+
+    status: int
+    outcome: Outcome
+
+
+class ConsumerStats(Stats, frozen=True, kw_only=True):
+    consumer: str
+
+
+#: What `measures` tells of a set of requests, in the order of `sql/measures.sql`.
+Measure = Literal[
+    "duration_us", "first_byte_us", "cpu_us", "waiting_us", "queue_us",
+    "request_bytes", "response_bytes",
+]  # fmt: skip
+MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How one measure of some requests spreads; quantiles are within 1 %."""
+
+    requests: int  # that have it
+    p50: float
+    p95: float
+    p99: float
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,6 +328,18 @@ class EventStore(ABC):
     @abstractmethod
     def project_ids(self) -> set[int]:
         """Every project that has rows."""
+
+    @abstractmethod
+    def statuses(self, filter: Filter) -> list[StatusStats]:
+        """By status and outcome, the most frequent first."""
+
+    @abstractmethod
+    def measures(self, filter: Filter) -> dict[Measure, Spread]:
+        """How each measure spreads; one that no request has is left out."""
+
+    @abstractmethod
+    def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
+        """Who asked, as far as the app says it: those with the most total time."""
 
     @abstractmethod
     def releases(self, project_id: int) -> list[str]:

@@ -12,60 +12,39 @@ from flask_performance.wire import OUTCOMES
 
 from .base import (
     HOUR_US,
+    MEASURES,
     SILENT_US,
+    ConsumerStats,
     EventStore,
     Filter,
     Heatmap,
     LedgerTotals,
+    Measure,
     OperationStats,
     Page,
     Point,
     Pulse,
     RequestRow,
+    Spread,
     Stats,
+    StatusStats,
     Thresholds,
     UnknownCursorError,
 )
 from .block import OperationKey
+from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .queries import load, named
-from .statistics import NOTHING, Columns, empty_point, grouped_points, grouped_stats, regrouped
+from .statistics import (
+    NOTHING,
+    Columns,
+    empty_point,
+    grouped_points,
+    grouped_stats,
+    regrouped,
+    spread_of,
+)
 from .window import boundaries, parts, statuses
 
-#: A condition on a request's environment, by what kind of row is asked.
-ENVIRONMENT_IS = {
-    "rollup": "c.environment = $environment",
-    **dict.fromkeys(
-        ("request", "receipt", "dropped"),
-        "c.instance_id in (select id from instance where environment = $environment)",
-    ),
-}
-
-#: Conditions of a filter that stand for themselves, for rollups and requests alike …
-TERMS = {
-    "outcome": "c.outcome = $outcome",
-    "errors": "(c.status >= 500 or c.outcome = 2)",
-}
-#: … and those that only single requests can answer.
-SINGLE_TERMS = {
-    "duration_from_us": "c.duration_us >= $duration_from_us",
-    "duration_to_us": "c.duration_us < $duration_to_us",
-    "instance": "c.instance_id in (select id from instance where wire_id = $instance)",
-    "consumer": "c.consumer = $consumer",
-    "trace_id": "c.trace_id = $trace_id",
-    # Where it is not written it equals the route.
-    "path": "coalesce(contains(c.path, $path), "
-    "c.operation_id in (select id from operation where contains(route, $path)))",
-}
-RELEASE_IS = {
-    "rollup": "c.release = $release",
-    "request": "c.instance_id in (select id from instance where release = $release)",
-}
-
-#: The threshold of a cell's operation.
-OWN_THRESHOLD = (
-    "coalesce(list_extract($own_us::bigint[], "
-    "list_position($own_operations::integer[], operation_id)), $apdex_us)"
-)
 #: After everything: where a list begins.
 NO_CURSOR = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
@@ -282,6 +261,38 @@ class DuckDBReader(EventStore):
 
     def project_ids(self) -> set[int]:
         return {project_id for (project_id,) in self._rows(load("project_ids"))}
+
+    def statuses(self, filter: Filter) -> list[StatusStats]:
+        groups = grouped_stats(self._histogram(f"status * {len(OUTCOMES)} + outcome", filter))
+        found = [
+            StatusStats(
+                **msgspec.structs.asdict(stats),
+                status=group // len(OUTCOMES),
+                outcome=OUTCOMES[group % len(OUTCOMES)],
+            )
+            for group, stats in groups.items()
+        ]
+        return sorted(found, key=lambda one: (-one.requests, one.status, one.outcome))
+
+    def measures(self, filter: Filter) -> dict[Measure, Spread]:
+        found = grouped_stats(self._single_columns("measures", filter))
+        return {MEASURES[group]: spread_of(stats) for group, stats in found.items()}
+
+    def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
+        columns = self._single_columns("consumers", filter, limit=limit)
+        names = dict(zip(columns["group"].tolist(), columns["consumer"].tolist(), strict=True))
+        return [
+            ConsumerStats(**msgspec.structs.asdict(stats), consumer=names[place])
+            for place, stats in sorted(grouped_stats(columns).items())
+        ]
+
+    def _single_columns(self, name: str, filter: Filter, **more: int) -> Columns:
+        """A named question about single requests, which no rollup can answer."""
+        conditions = self._conditions("request", filter, [filter.project_id])
+        window = {"start_us": filter.start_us, "end_us": filter.end_us}
+        return self._columns(
+            load(name, conditions=conditions.sql), conditions.parameters | window | more
+        )
 
     def releases(self, project_id: int) -> list[str]:
         return [name for (name,) in self._rows(load("releases"), {"project_id": project_id})]

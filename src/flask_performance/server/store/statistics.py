@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from .base import Point, Stats
+from .base import Point, Spread, Stats
 from .latency import Numbers, quantiles
 
 NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=None, p99_us=None)
 
 Columns = dict[str, Any]
+#: Between what the buckets -1 and 0 stand for.
+ZERO_BELOW: Final = 0.98
 
 COUNTS: Final = ("requests", "errors", "duration_us")  # the last in double, see sql/schema.sql
 #: Only where Apdex was asked for.
@@ -30,6 +32,13 @@ def grouped_stats(columns: Columns) -> dict[int, Stats]:
         group: Stats(**counts, p50_us=p50, p95_us=p95, p99_us=p99)
         for group, counts, (p50, p95, p99) in _groups(columns, names)
     }
+
+
+def spread_of(stats: Stats) -> Spread:
+    """A histogram of anything that is not negative; its bucket -1 holds zeros alone."""
+    quantiles = (stats.p50_us, stats.p95_us, stats.p99_us)
+    p50, p95, p99 = (value if value and value > ZERO_BELOW else 0.0 for value in quantiles)
+    return Spread(requests=stats.requests, p50=p50, p95=p95, p99=p99)
 
 
 def grouped_points(columns: Columns) -> dict[int, Point]:
