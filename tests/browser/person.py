@@ -43,12 +43,13 @@ class Person:
         self.page.goto(self.base + path)
         return self.page
 
-    def log_in(self, email: str = EMAIL, password: str = PASSWORD) -> None:
+    def log_in(self, email: str = EMAIL, password: str = PASSWORD, to: str = "/projects") -> None:
+        """`to` is the path where the person lands."""
         self.open("/login")
         self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
-        expect(self.page).to_have_url(f"{self.base}/projects")
+        expect(self.page).to_have_url(f"{self.base}{to}")
 
     def sign_up(
         self,
