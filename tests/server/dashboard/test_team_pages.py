@@ -245,6 +245,17 @@ class TestInvitations:
             "as member, by ada@example.com", "whoever has the link as member",
         ]  # fmt: skip
 
+    def test_a_visitor_is_led_back_after_the_log_in(self, company: Company) -> None:
+        path = invite(company.world.person(), company)
+        visitor = company.world.app.test_client()
+        visitor.get(path)
+        visitor.get(f"/invitations/{'x' * 43}")  # a link that works is not forgotten for it
+        match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', visitor.get("/login").text)
+        assert match
+        form = {"csrf_token": match[1], "email": GRACE, "password": PASSWORD}
+        assert visitor.post("/login", data=form).location == path
+        assert "Join Team" in visitor.get(path).text
+
     def test_accepting_takes_a_form_and_a_login(self, company: Company) -> None:
         path = invite(company.world.person(), company)
         grace = company.world.person(GRACE)

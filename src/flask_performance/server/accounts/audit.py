@@ -91,8 +91,8 @@ def entries(
     team: Team, kind: str | None = None, offset: int = 0, limit: int | None = None
 ) -> Iterator[AuditEntry]:
     """Newest first; read a part at a time, so that a long log is never in memory at once."""
-    newest_first = (AuditEntry.at.desc(), AuditEntry.id.desc())
-    query = select(AuditEntry).where(*_of(team, kind)).order_by(*newest_first)
+    # Ids rise with time, and the index on the team has them in order: nothing is sorted.
+    query = select(AuditEntry).where(*_of(team, kind)).order_by(AuditEntry.id.desc())
     query = query.offset(offset).limit(limit).execution_options(yield_per=READ_AT_ONCE)
     yield from db.session.scalars(query)
 

@@ -54,6 +54,7 @@ def opened(secret: str) -> Answer:
 
 def dead(secret: str) -> tuple[str, int]:
     """Says nothing of the team, whatever became of the link."""
-    session.pop(signup.INVITATION, None)
+    if session.get(signup.INVITATION) == secret:  # it may hold another one that works
+        session.pop(signup.INVITATION)
     known = invitations.find(secret) is not None
     return render_template("invitation_gone.html"), 410 if known else 404
