@@ -48,7 +48,7 @@ def project(world: World) -> Project:
         return db.session.get_one(Project, world.mine_id, options=everything)
 
 
-def rows(world: World, query: Select[tuple[T]]) -> list[T]:
+def rows(world: World, query: Select[T]) -> list[T]:
     with world.app.app_context():
         return list(db.session.scalars(query))
 

@@ -34,8 +34,13 @@ class ApdexContract:
 
     def test_apdex_of_a_few_is_exact_in_rollups_too(self, store: EventStore) -> None:
         durations = (1, 499_999, 500_000, 500_001, 2_000_000, 2_000_001)
-        rows = [{"duration_us": us, "operation": f"GET /{us}"} for us in durations]
-        failed = [{"duration_us": 1, "status": 500}, {"duration_us": 1, "outcome": 2}]
+        rows: list[dict[str, object]] = [
+            {"duration_us": us, "operation": f"GET /{us}"} for us in durations
+        ]
+        failed: list[dict[str, object]] = [
+            {"duration_us": 1, "status": 500},
+            {"duration_us": 1, "outcome": 2},
+        ]
         store.append(block([*rows, *failed]), 1)
         hours = Filter(project_id=1, start_us=NOON_US, end_us=NOON_US + 2 * HOUR_US)
         for _ in range(2):

@@ -4,6 +4,7 @@ A crash loses what was counted since the last `save`, some seconds of the number
 and that the month's quota is held against; the requests themselves are in the journal.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,10 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from .keys import KnownKey
 from .models import Key, Project, Refusal, Usage
 from .quotas import Over, QuotaReason, Quotas
+
+log = logging.getLogger(__name__)
 
 #: Why the collector refused a batch of a project. A closed list; pages say each in words.
 Reason = Literal["revoked_key", "malformed", "too_large", "wrong_type", "busy"] | QuotaReason
@@ -133,6 +137,8 @@ class Meter:
         """Save for the last time, and give the connections back."""
         try:
             self.save()
+        except SQLAlchemyError:
+            log.warning("The last seconds of what the collector counted are lost", exc_info=True)
         finally:
             self._engine.dispose()
 
