@@ -64,12 +64,14 @@ def _answers(python: str) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13"])
-def test_the_clients_tests_pass_with_another_python(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(("version", "tests"), [("3.12", TESTS), ("3.13", PYTHON_TESTS)])
+def test_the_clients_tests_pass_with_another_python(
+    tmp_path: Path, version: str, tests: tuple[str, ...]
+) -> None:
     python = pythons().get(version)
     if python is None:
         pytest.skip(f"this machine has no Python {version}")
-    run_tests(Packages(tmp_path, *NEWEST, *TOOLS, python=python), PYTHON_TESTS)
+    run_tests(Packages(tmp_path, *NEWEST, *TOOLS, python=python), tests)
 
 
 def test_what_we_say_is_what_we_test() -> None:
