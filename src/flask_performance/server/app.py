@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -61,9 +61,18 @@ DRAIN: Final = 4.0
 LAST_MAILS: Final = 1.0
 
 
+class Web(Flask):
+    """A Flask app whose log does not know the secrets that addresses hold."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Names the rule: the path of a reset or an invitation opens an account or a team."""
+        rule = request.url_rule.rule if request.url_rule else "an unknown address"
+        self.logger.error("Exception on %s [%s]", rule, request.method, exc_info=exc_info)
+
+
 def create_web(settings: Settings, store: EventStore) -> Flask:
     """Pages and REST API. The accounts' database is created or upgraded here."""
-    app = Flask("flask_performance.server.web", static_folder=None)
+    app = Web("flask_performance.server.web", static_folder=None)
     accounts.init_app(app, settings)
     accounts.upgrade(app)
     dashboard.init_app(app, store)

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 from flask_performance.server.accounts import teams, tokens, users
 from flask_performance.server.accounts.models import Member, Role, Token, User, db
 
-from .conftest import Person, World
+from .conftest import PASSWORD, Person, World
 
 MINE = "/account/tokens"
 
@@ -63,7 +63,9 @@ def revoke(person: Person, path: str, form_at: str) -> TestResponse:
     return person.client.post(path, data={"csrf_token": match[1]})
 
 
-@pytest.mark.parametrize(("scope", "scopes"), [("read", {"read"}), ("read write", {"read", "write"})])
+@pytest.mark.parametrize(
+    ("scope", "scopes"), [("read", {"read"}), ("read write", {"read", "write"})]
+)
 def test_the_secret_is_shown_once_and_works(
     scope: str, scopes: set[str], world: World, ada: Person
 ) -> None:
@@ -204,3 +206,22 @@ class TestOfATeam:
         make(world.person("grace@example.com"), team)
         join(world, "grace@example.com", Role.MEMBER)
         assert "may not manage the team's tokens any more" in html.unescape(ada.get(team).text)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_old_log_in_has_to_show_again_who_it_is(
+    method: str, world: World, ada: Person, team: str
+) -> None:
+    for path in (MINE, team):
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', ada.get(path).text)
+        assert token
+        with ada.client.session_transaction() as session:
+            session["fs_paa"] = 0
+            session.pop("fs_gexp", None)
+        fields = {"csrf_token": token[1], "name": "Report", "scope": "read", "days": "30"}
+        answer = ada.client.open(path, method=method, data=fields if method == "POST" else None)
+        assert answer.status_code == 302
+        assert answer.location.startswith("/verify")
+        with world.app.app_context():
+            assert db.session.query(Token).count() == 0
+        assert ada.post("/verify", password=PASSWORD).status_code == 302

@@ -27,6 +27,8 @@ class Row:
     ok: tuple[int, ...] = ()
     #: Statuses of visitors; none: they are sent to the log-in, or, where anyone may ask, `ok`.
     visitor: tuple[int, ...] = ()
+    #: Status where the first object in the path is one's own, and the next another team's.
+    mixed: int = 404
     #: It ends the session or the account that asks.
     spoils: bool = False
 
@@ -45,9 +47,6 @@ def get(path: str, who: Who, **more: object) -> Row:
 def post(path: str, who: Who, **more: object) -> Row:
     return Row("POST", path, who, **more)  # type: ignore[arg-type]
 
-
-TYPED_TEAM = {"name": "{team_name}", "typed": "{team_name}", "confirm": "{team_name}"}
-TYPED_PROJECT = {"name": "{project_name}", "typed": "{project_name}", "confirm": "{project_name}"}
 
 OPEN = (
     get("/", ANYONE, ok=(302,)),
@@ -122,14 +121,67 @@ PROJECTS = (
     get("/projects/new", PERSON),
     post("/projects/new", PERSON, form={"name": ""}, ok=(422,)),
     get("/projects/{project}", Action.SEE_DATA),
+    get("/projects/{project}/requests", Action.SEE_DATA, ok=(302,)),  # nothing came yet
+    get("/projects/{project}/requests.csv", Action.SEE_DATA),
+    get("/projects/{project}/requests.json", Action.SEE_DATA),
+    get("/projects/{project}/requests/1", Action.SEE_DATA, ok=(404,)),  # there are none
     get("/projects/{project}/setup", Action.SEE_DSN),
 )
+SETTINGS = (
+    get("/projects/{project}/settings", Action.SEE_DATA),
+    post(
+        "/projects/{project}/settings", Action.CHANGE_PROJECT,
+        form={"name": "Renamed", "time_zone": "Europe/Berlin", "apdex": "250"},
+    ),
+    post(
+        "/projects/{project}/settings/operations", Action.CHANGE_PROJECT,
+        form={"operation": "GET /", "operation_apdex": "100"}, ok=(422,),  # it has no operation
+    ),
+    post(
+        "/projects/{project}/settings/operations/remove", Action.CHANGE_PROJECT,
+        form={"operation": "GET /"},
+    ),
+    post("/projects/{project}/settings/limits", Action.SET_LIMITS, form={"quota_minute": "1000"}),
+    post("/projects/{project}/settings/move", Action.MOVE_PROJECT, form={"team": "{elsewhere}"}),
+    post(
+        "/projects/{project}/settings/delete", Action.DELETE_PROJECT,
+        form={"confirm": "{project_name}"},
+    ),
+    get("/projects/{project}/keys", Action.MANAGE_KEYS),
+    post("/projects/{project}/keys", Action.MANAGE_KEYS, form={"name": "New"}),
+    post("/projects/{project}/keys/{key}/rename", Action.MANAGE_KEYS, form={"name": "Web"}),
+    post("/projects/{project}/keys/{key}/rotate", Action.MANAGE_KEYS),
+    get("/projects/{project}/keys/{key}/revoke", Action.MANAGE_KEYS),
+    post("/projects/{project}/keys/{key}/revoke", Action.MANAGE_KEYS),
+)  # fmt: skip
 TEAMS = (
+    get("/teams", PERSON),
     get("/teams/new", PERSON),
     post("/teams/new", PERSON, form={"name": ""}, ok=(422,)),
-)
+    get("/teams/{team}", Action.SEE_DATA),
+    get("/teams/{team}/members", Action.SEE_DATA),
+    post(
+        "/teams/{team}/members", Action.INVITE,
+        form={"email": "", "role": "viewer", "days": "7"}, ok=(201,),
+    ),
+    post("/teams/{team}/invitations/{invitation}/revoke", Action.INVITE, mixed=302),
+    post(
+        "/teams/{team}/members/role", Action.MANAGE_MEMBERS,
+        form={"email": "{other}", "role": "member"},
+    ),
+    post("/teams/{team}/members/remove", Action.MANAGE_MEMBERS, form={"email": "{other}"}),
+    get("/teams/{team}/audit", Action.SEE_AUDIT),
+    get("/teams/{team}/audit.csv", Action.SEE_AUDIT),
+    get("/teams/{team}/settings", Action.SEE_DATA),
+    post("/teams/{team}/settings", Action.RENAME_TEAM, form={"name": "Renamed {team}"}),
+    post("/teams/{team}/leave", Action.SEE_DATA),
+    post("/teams/{team}/delete", Action.DELETE_TEAM, form={"typed": "{team_name}"}),
+    # Whoever holds the link: a member is led to the team.
+    get("/invitations/{link}", ANYONE, ok=(200, 302), visitor=(200,)),
+    post("/invitations/{link}", PERSON),
+)  # fmt: skip
 
-PAGES = (*OPEN, *LOG_IN, *SECOND_FACTOR, *ACCOUNT, *TOKENS, *PROJECTS, *TEAMS)
+PAGES = (*OPEN, *LOG_IN, *SECOND_FACTOR, *ACCOUNT, *TOKENS, *PROJECTS, *SETTINGS, *TEAMS)
 
 #: Below /api/v1; asked with a token. `body` is the form, as JSON.
 API = (

@@ -136,6 +136,12 @@ class World:
                 **self._own(browser),
             }  # fmt: skip
 
+    def is_open(self, invitation: str) -> bool:
+        """Whether nobody revoked the invitation."""
+        with self.app.app_context():
+            found = db.session.query(Invitation).filter_by(public_id=invitation).one()
+            return found.revoked_at is None
+
     def _user(self, browser: Browser) -> User:
         return db.session.query(User).filter_by(email=browser.email).one()
 

@@ -51,6 +51,11 @@ def connect_args() -> dict[str, Any]:
     return {"timeout": BUSY_TIMEOUT}
 
 
+def engine_options() -> dict[str, Any]:
+    """Without parameters in errors, which go to the log: they are hashes and keys."""
+    return {"connect_args": connect_args(), "hide_parameters": True}
+
+
 def enforce_foreign_keys(engine: Engine) -> None:
     """SQLite checks foreign keys (and cascades) only where a connection asks for it."""
     if engine.dialect.name == "sqlite":
@@ -62,7 +67,7 @@ def enforce_foreign_keys(engine: Engine) -> None:
 
 def open_engine(settings: Settings) -> Engine:
     """An engine of one's own, for what runs outside a Flask app."""
-    engine = create_engine(url(settings), connect_args=connect_args())
+    engine = create_engine(url(settings), **engine_options())
     enforce_foreign_keys(engine)
     return engine
 

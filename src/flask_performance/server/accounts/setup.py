@@ -73,7 +73,7 @@ def _flask(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": secret_key(settings),
         "SQLALCHEMY_DATABASE_URI": database.url(settings),
-        "SQLALCHEMY_ENGINE_OPTIONS": {"connect_args": database.connect_args()},
+        "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(),
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

@@ -14,6 +14,7 @@ from flask_performance.server.accounts.models import Team, Token
 from flask_performance.server.accounts.permissions import Action, Scope
 
 from .. import access
+from .account import FRESH
 from .team_frame import frame
 
 #: What a token may do: the scopes, and how the form says it.
@@ -35,10 +36,13 @@ class TokenForm(FlaskForm):  # type: ignore[misc]
 
 
 def register(blueprint: Blueprint) -> None:
-    """Add the routes to the dashboard's blueprint."""
+    """Add the routes to the dashboard's blueprint.
+
+    A token outlives the session that makes it, so an old session has to show again who sits there.
+    """
 
     @blueprint.route("/account/tokens", methods=["GET", "POST"])
-    @auth_required("session")
+    @auth_required("session", **FRESH)
     def account_tokens() -> str | tuple[str, int]:
         return page(None)
 
@@ -48,7 +52,7 @@ def register(blueprint: Blueprint) -> None:
         return revoke(mine(), token_id, url_for("dashboard.account_tokens"))
 
     @blueprint.route("/teams/<public_id>/tokens", methods=["GET", "POST"])
-    @auth_required("session")
+    @auth_required("session", **FRESH)
     def team_tokens(public_id: str) -> str | tuple[str, int]:
         return page(access.team_to(Action.MANAGE_TOKENS, public_id))
 
