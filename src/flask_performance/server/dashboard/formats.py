@@ -216,7 +216,7 @@ def element_id(*parts: str) -> str:
 
 
 #: What templates call these.
-FILTERS: Final[dict[str, Callable[..., str]]] = {
+FILTERS: Final[dict[str, Callable[..., str | int]]] = {
     "clock": clock,
     "count": count,
     "date": date,
