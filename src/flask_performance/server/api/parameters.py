@@ -134,7 +134,7 @@ def filter_of(project_id: int, values: Values) -> Filter:
             f"makes an empty window: it goes from {times.from_us(start)} to {times.from_us(end)}, "
             "but start must be before end.",
         )
-    conditions = {p.name: values.get(p.name) for p in FILTERS}
+    conditions: dict[str, Any] = {p.name: values.get(p.name) for p in FILTERS}
     return Filter(project_id=project_id, start_us=start, end_us=end, **conditions)
 
 
