@@ -55,7 +55,7 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
     return {
         "projects": "/projects",
         "overview": paths["Shop"],
-        "operation": paths["Shop"] + "?method=GET&route=/search&range=1h",
+        "operation": paths["Shop"] + "/operations?method=GET&route=/search&range=1h",
         "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
         "request": paths["Shop"] + "/requests/1",
         "setup": paths["New one"],

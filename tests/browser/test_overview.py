@@ -100,18 +100,29 @@ def test_a_click_sorts_and_the_url_keeps_it(overview: Page) -> None:
     assert counts == sorted(counts, reverse=True)
 
 
-def test_a_row_leads_to_its_operation_and_the_chip_back(overview: Page) -> None:
-    top = place(overview)
+def test_a_row_leads_to_the_page_of_its_operation_and_back(overview: Page) -> None:
     operation(overview, "POST /checkout").click()
-    expect(overview).to_have_url(re.compile(r"method=POST&route=%2Fcheckout"))
-    expect(overview.locator("#panel-operations tbody tr")).to_have_count(1)
-    requests = overview.locator("#panel-requests tbody tr")
-    expect(requests.first).to_contain_text("/checkout")
-    for text in requests.all_inner_texts():
-        assert "/checkout" in text
-    assert place(overview) == top, "a chip moves nothing"
-    overview.locator(".chip").click()
+    expect(overview).to_have_url(re.compile(r"/operations\?method=POST&route=%2Fcheckout"))
+    expect(overview.locator("h1")).to_have_text("POST /checkout")
+    expect(overview.locator("live-stream")).to_have_text(re.compile("live · "))
+    slowest = overview.locator("#panel-extremes table").first
+    for text in slowest.locator("tbody .path").all_inner_texts():
+        assert text == "/checkout"
+    durations = slowest.locator("td.column-duration").all_inner_texts()
+    assert durations == sorted(durations, key=float, reverse=True)
+    overview.get_by_role("link", name="Operations", exact=True).click()
     expect(overview.locator("#panel-operations tbody tr")).to_have_count(8)
+
+
+def test_an_operation_is_live(overview: Page, shop: Flask) -> None:
+    shop.test_client().get("/broken")
+    operation(overview, "GET /broken").click()
+    answers = overview.locator("#panel-statuses")
+    expect(answers).to_contain_text("500")
+    expect(overview.locator("live-stream")).to_have_text(re.compile("live · "))
+    shop.test_client().get("/broken")
+    expect(answers.locator("tbody td").first).to_have_text("2", timeout=VISIBLE_MS)
+    expect(overview.locator("#panel-extremes tbody tr")).to_have_count(4, timeout=VISIBLE_MS)
 
 
 def test_a_status_filters_everything_but_the_ledger(overview: Page) -> None:

@@ -24,6 +24,7 @@ from .live import EXTENSION, LiveView, open_view
 from .pages import (
     account,
     keys,
+    operation,
     project,
     projects,
     requests,
@@ -71,6 +72,7 @@ def init_app(app: Flask, store: EventStore) -> None:
     settings.register(blueprint, store)
     keys.register(blueprint, store)
     requests.register(blueprint, store)
+    operation.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)
     team_settings.register(blueprint, store)

@@ -17,12 +17,12 @@ from werkzeug.exceptions import HTTPException
 from flask_performance.server.store.base import EventStore
 
 from . import access
-from .pages import project
+from .pages import operation, project
 from .pages import requests as requests_page
 from .panels import ledger, projects, requests, throughput
 from .panels.base import Panel
 from .render import panel_event
-from .scope import REQUESTS_PAGE, Project, ProjectsScope, Scope
+from .scope import OPERATION_PAGE, REQUESTS_PAGE, Project, ProjectsScope, Scope
 from .state import State, StateError
 
 #: Panels that are asked for every time: they are cheap, whatever the range.
@@ -35,6 +35,7 @@ LONG_PACE: Final = 5.0
 #: The live pages of a project by their endpoint: what stands behind its path, and their panels.
 PAGES: Final[dict[str, tuple[str, tuple[Panel[Scope], ...]]]] = {
     "dashboard.project": ("", project.PANELS),
+    "dashboard.project_operation": (OPERATION_PAGE, operation.PANELS),
     "dashboard.project_requests": (REQUESTS_PAGE, requests_page.PANELS),
 }
 EXTENSION: Final = "flask_performance_dashboard"

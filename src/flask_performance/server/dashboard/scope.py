@@ -6,14 +6,20 @@ from functools import cached_property
 
 from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.store.base import (
+    HOUR_US,
+    ConsumerStats,
     EventStore,
     Heatmap,
     LedgerTotals,
+    Measure,
     OperationStats,
     Page,
     Point,
     Pulse,
+    RequestRow,
+    Spread,
     Stats,
+    StatusStats,
     Thresholds,
 )
 
@@ -24,6 +30,11 @@ from .window import SECOND_US, Window, now_us
 LATEST_REQUESTS = 20
 #: Of the page of requests.
 PAGE_OF_REQUESTS = 50
+#: Of the slowest, and of the failed ones of an operation.
+FIRST_REQUESTS = 10
+FIRST_CONSUMERS = 10
+#: A step that holds every window; whole hours, so that rollups answer it.
+ALL_IN_ONE_US = 10**9 * HOUR_US
 #: What stands behind a project's path.
 REQUESTS_PAGE = "/requests"
 OPERATION_PAGE = "/operations"
@@ -81,10 +92,14 @@ class Scope:
         """The filters that are set; an operation's own page is no filter."""
         return chips(self.state, own=("method", "route") if self.page == OPERATION_PAGE else ())
 
+    def overview_link(self) -> str:
+        """The URL of the whole project in the same time."""
+        return self.project.path + self.state.query(method=None, route=None)
+
     def operation_link(self, method: str, route: str) -> str:
         """The URL of the page of an operation."""
         query = self.state.query(method=method, route=route, sort=DEFAULT_SORT, all=False)
-        return self.project.path + query
+        return f"{self.project.path}{OPERATION_PAGE}{query}"
 
     def request_link(self, id: int) -> str:
         """The permalink of one request."""
@@ -164,6 +179,33 @@ class Scope:
     def heatmap(self) -> Heatmap:
         grid = self.window.grid
         return self.store.heatmap(self.state.filter(self.project.id, grid), grid.step_us)
+
+    @cached_property
+    def distribution(self) -> Heatmap:
+        """The latency histogram of the whole window, in one step."""
+        return self.store.heatmap(self.filter, ALL_IN_ONE_US)
+
+    @cached_property
+    def statuses(self) -> list[StatusStats]:
+        return self.store.statuses(self.filter)
+
+    @cached_property
+    def measures(self) -> dict[Measure, Spread]:
+        return self.store.measures(self.filter)
+
+    @cached_property
+    def consumers(self) -> list[ConsumerStats]:
+        return self.store.consumers(self.filter, FIRST_CONSUMERS)
+
+    @cached_property
+    def slowest(self) -> list[RequestRow]:
+        return self.store.slowest(self.filter, FIRST_REQUESTS)
+
+    @cached_property
+    def failed(self) -> list[RequestRow]:
+        """The latest errors."""
+        errors = replace(self.state, errors=True).filter(self.project.id, self.window)
+        return self.store.requests(errors, FIRST_REQUESTS).rows
 
     @cached_property
     def latest(self) -> Page:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask_performance.server.store.base import RequestRow
+from flask_performance.wire import Outcome
 
 from ..chips import OUTCOMES
 from ..formats import byte_unit, duration_unit
@@ -50,12 +51,17 @@ def ending(row: RequestRow) -> tuple[str, str]:
 
 def status_name(row: RequestRow) -> str:
     """The class a request is coloured and counted as, in the words of the throughput chart."""
-    if row.outcome == "disconnected":
+    return class_of(row.status, row.outcome)
+
+
+def class_of(status: int, outcome: Outcome) -> str:
+    """The same for any status and outcome."""
+    if outcome == "disconnected":
         return "disconnected"
-    if row.outcome == "failed" or row.status >= 500:
+    if outcome == "failed" or status >= 500:
         return "server_error"
     names = {1: "informational", 2: "success", 3: "redirect", 4: "client_error"}
-    return names.get(row.status // 100, "server_error")
+    return names.get(status // 100, "server_error")
 
 
 PANEL: Final = Panel("requests", show)
