@@ -217,6 +217,10 @@ class TestNewAddress:
         assert letter["To"] == GUEST
         assert person.get(link(text(letter))).status_code == 302
         assert browser(app).log_in(GUEST).location == "/projects"
+        notice = box.wait(2)[1]
+        assert notice["To"] == EMAIL
+        assert f"with {GUEST} from now on" in text(notice)
+        assert GUEST in html(notice)
 
     def test_it_tells_nothing_about_an_address_in_use(self, app: Flask, box: LetterBox) -> None:
         sign_up(app)

@@ -5,11 +5,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
-from flask_security import tf_disabled
+from flask_security import change_email_confirmed, tf_disabled
 
 from flask_performance.server.settings import Settings
 
-from . import lazily
+from . import lazily, mail
 from .factors import (
     ALONE,
     RECOVERY_CODES,
@@ -149,8 +149,15 @@ def parts() -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Without a second factor there is nothing to recover from, and rescue is by codes alone."""
     tf_disabled.connect(_forget_codes, app)
+    change_email_confirmed.connect(_tell_old_address, app)
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     app.before_request(_with_passkeys)
+
+
+def _tell_old_address(_app: Flask, user: User, old_email: str, **_other: object) -> None:
+    """Whoever took an account over must not take its owner's last word along."""
+    subject = "The address of your account was changed"
+    mail.send(old_email, subject, "security/email/address_notice", user=user, old_email=old_email)
 
 
 def _with_passkeys() -> None:
