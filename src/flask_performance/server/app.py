@@ -35,6 +35,7 @@ from . import accounts, api, dashboard
 from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
 from .accounts.database import open_engine
 from .accounts.dsn import dsn
+from .accounts.orm import changes
 from .collector.endpoint import Collector, Headers
 from .dashboard.headers import secured
 from .folder import exclusive
@@ -118,7 +119,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         runner = JobRunner(jobs(store, meter.save, partial(_kept, web), partial(_existing, web)))
         runner.start()
         stack.callback(runner.stop)
-        hub = LiveHub(partial(dashboard.open_view, web), store.revision)
+        hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)
         collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
         rooms = Starlette(routes=_routes(web, collector, hub))

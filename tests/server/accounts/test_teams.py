@@ -20,6 +20,7 @@ from flask_performance.server.accounts.models import (
     User,
     db,
 )
+from flask_performance.server.accounts.orm import changes
 from flask_performance.server.accounts.permissions import POWER, Action
 
 from .support import make_user
@@ -82,6 +83,15 @@ def test_teams_where_a_role_is_enough(ada: User, shops: Team) -> None:
     assert teams.teams_where(viewer, Action.SEE_DATA) == [own, shops]
     assert teams.teams_where(viewer, Action.CREATE_PROJECT) == [own]
     assert teams.teams_where(ada, Action.DELETE_TEAM) == [shops]
+
+
+def test_every_change_of_the_people_is_known_to_who_watches(ada: User, shops: Team) -> None:
+    join(shops, VIEWER, "bob@example.org")
+    before = changes()
+    assert teams.role_in(ada, shops) is OWNER
+    assert changes() == before, "reading is no change"
+    members.remove(ada, shops, "bob@example.org")
+    assert changes() != before
 
 
 class TestNames:

@@ -28,6 +28,7 @@ class Board:
         self.asked = 0
         self.seconds = 0.0
         self.broken = False
+        self.changes = 0
         self.behind = False
 
     def revision(self, project_id: int) -> int:
@@ -115,7 +116,7 @@ class Room:
     """A hub in its application, and everybody who watches."""
 
     def __init__(self, views: Callable[[str, str, str], LiveView | None], board: Board) -> None:
-        self.hub = LiveHub(views, board.revision)
+        self.hub = LiveHub(views, board.revision, lambda: board.changes)
         self.application = Starlette(routes=[Route("/projects/{id}/live", self.hub.endpoint)])
         self.watchers: list[Watcher] = []
 
@@ -360,6 +361,7 @@ def test_who_may_not_see_a_page_any_more_hears_nothing_more(
             ada, bob = here.watch("/projects/ada/live"), here.watch("/projects/bob/live")
             await until(lambda: bool(ada.events and bob.events), "the first state")
             members.remove("bob")
+            board.changes += 1
             await asyncio.wait_for(bob.task, 5)
             board.show(summary="after bob")
             await until(lambda: ("summary", "after bob") in ada.events, "the news for ada")
@@ -379,6 +381,50 @@ def test_a_view_that_became_another_one_is_opened_anew(
             ada = here.watch()
             await until(lambda: bool(ada.events), "the first state")
             names.append("Book shop")
+            board.changes += 1
+            await asyncio.wait_for(ada.task, 5)
+
+    run(test())
+
+
+def test_nobody_is_asked_for_while_the_accounts_do_not_change(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def views(path: str, query: str, cookie: str) -> LiveView | None:
+        asked.append(path)
+        return View(board)
+
+    async def test() -> None:
+        monkeypatch.setattr(module, "CHECK", 0.01)
+        monkeypatch.setattr(module, "CHECK_DUTY", 1.0)
+        async with room(board, views) as here:
+            here.watch()
+            await until(lambda: len(asked) == 1, "the page to open")
+            await asyncio.sleep(0.2)  # twenty times the pace
+            assert len(asked) == 1
+            board.changes += 1
+            await until(lambda: len(asked) == 2, "the check after a change")
+
+    run(test())
+
+
+def test_a_change_by_another_process_is_found_too(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {"ada"}
+
+    def views(path: str, query: str, cookie: str) -> LiveView | None:
+        return View(board) if members else None
+
+    async def test() -> None:
+        monkeypatch.setattr(module, "CHECK", 0.01)
+        monkeypatch.setattr(module, "CHECK_ANYWAY", 0.1)
+        async with room(board, views) as here:
+            ada = here.watch()
+            await until(lambda: bool(ada.events), "the first state")
+            members.clear()
             await asyncio.wait_for(ada.task, 5)
 
     run(test())
@@ -399,6 +445,8 @@ def test_a_page_stays_open_while_the_accounts_cannot_be_read(
         monkeypatch.setattr(module, "CHECK", 0.05)
         async with room(board, views) as here:
             ada = here.watch()
+            await until(lambda: len(asked) > 0, "the page to open")
+            board.changes += 1
             await until(lambda: len(asked) > 2, "two checks that fail")
             board.show(summary="still here")
             await until(lambda: ("summary", "still here") in ada.events, "the news")

@@ -31,11 +31,13 @@ DUTY: Final = 0.25
 KEEP_ALIVE: Final = 15.0
 #: A connection ends after this time; the browser comes back at once (seconds).
 LIFE: Final = 300.0
-#: Who watches is asked for anew this often (seconds): whoever was removed from the team, or logged
-#: out, hears nothing from then on …
-CHECK: Final = 3.0
+#: After a change of the accounts, who watches is asked for anew within this time (seconds):
+#: whoever was removed from the team, or logged out, hears nothing from then on …
+CHECK: Final = 2.0
 #: … but not so often that asking takes more than this share of the time.
 CHECK_DUTY: Final = 0.01
+#: Without a change that this process knows of, so seldom: a command may have made one (seconds).
+CHECK_ANYWAY: Final = 30.0
 
 
 class LiveView(Protocol):
@@ -86,20 +88,41 @@ class _Permit:
     well: the browser comes back at once and gets the new one.
     """
 
-    def __init__(self, key: Hashable, ask: Callable[[], Awaitable[LiveView | None]]) -> None:
-        self._key = key
+    def __init__(
+        self, ask: Callable[[], Awaitable[LiveView | None]], changes: Callable[[], int]
+    ) -> None:
         self._ask = ask
-        self.until = time.monotonic() + CHECK
+        self._changes = changes
+        self._key: Hashable = None
+        self._asked = time.monotonic()
+        #: What `changes` was before the last answer; None: there was none.
+        self._seen: int | None = changes()
+        self.until = self._asked + CHECK
+
+    async def view(self) -> LiveView | None:
+        """The view that it is about; None: this person may not see it."""
+        view = await self._ask()
+        self._key = view.key if view is not None else None
+        return view
 
     async def holds(self) -> bool:
         """Asks only when it is time; while the accounts cannot be read, the last answer holds."""
         began = time.monotonic()
         if began < self.until:
             return True
+        changes = self._changes()
+        if changes == self._seen and began - self._asked < CHECK_ANYWAY:
+            self.until = began + CHECK
+            return True
+        return await self._asks(began, changes)
+
+    async def _asks(self, began: float, changes: int) -> bool:
+        self._asked, self._seen = began, changes
         try:
             view = await self._ask()
         except Exception:
             log.warning("It is not known whether a live page may go on", exc_info=True)
+            self._seen = None
             return True
         finally:
             took = time.monotonic() - began
@@ -110,23 +133,26 @@ class _Permit:
 class LiveHub:
     """The ASGI endpoint of all `…/live` addresses."""
 
-    def __init__(self, open_view: OpenView, revision: Revision) -> None:
+    def __init__(self, open_view: OpenView, revision: Revision, changes: Callable[[], int]) -> None:
+        """`changes` is another number after every change of who may see what."""
         self._open_view = open_view
         self._revision = revision
+        self._changes = changes
         self._channels: dict[Hashable, _Channel] = {}
         self._closing = asyncio.Event()
 
     async def endpoint(self, request: Request) -> Response:
         path = request.url.path.removesuffix("/live")
         cookie = request.headers.get("cookie", "")
-        view = await asyncio.to_thread(self._open_view, path, request.url.query, cookie)
+        asking = partial(asyncio.to_thread, self._open_view, path, request.url.query, cookie)
+        permit = _Permit(asking, self._changes)
+        view = await permit.view()
         if view is None:
             return PlainTextResponse(
                 "You are not logged in, or this project is not one of yours.", 403
             )
-        asking = partial(asyncio.to_thread, self._open_view, path, request.url.query, cookie)
         return StreamingResponse(
-            self._watch(view, _Permit(view.key, asking)),
+            self._watch(view, permit),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
