@@ -170,6 +170,30 @@ class TestFreshness:
         assert right.location == "/account/passkeys"
         assert browser.get("/account/passkeys").status_code == 200
 
+    def test_a_first_step_made_elsewhere_opens_no_second_step(
+        self, app: Flask, browser: Browser
+    ) -> None:
+        """Whoever stole a session brings a key, or a passkey, of an account of their own."""
+        browser.sign_up()
+        thief = Browser(app)
+        thief.sign_up("eve@example.org")
+        app_of_thief = thief.post(
+            "/account/two-factor", form_at="/projects", setup="authenticator"
+        ).text
+        passkey_of_thief = thief.post(
+            "/account/passkeys", form_at="/projects", name="mine", usage="first"
+        ).text
+        stale(browser)
+        for page, path in (
+            (app_of_thief, "/account/two-factor/"),
+            (passkey_of_thief, "/account/passkeys/"),
+        ):
+            step = re.search(rf'action="({path}(?!delete)[^"]+)"', page)
+            assert step, page
+            answer = browser.post(step[1], form_at="/projects", code="123456", credential="{}")
+            assert answer.location.startswith("/verify?next="), path
+        assert user(app).tf_totp_secret is None
+
     def test_reading_needs_no_fresh_log_in(self, browser: Browser) -> None:
         browser.sign_up()
         stale(browser)

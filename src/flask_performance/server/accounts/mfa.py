@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
-from flask_security import change_email_confirmed, tf_disabled
+from flask_security import auth_required, change_email_confirmed, tf_disabled
 
 from flask_performance.server.settings import Settings
 
@@ -25,6 +25,9 @@ from .secret import derived
 FRESH: Final = timedelta(minutes=10)
 #: … or for another such deed within this time, so that nobody is stopped half-way.
 GRACE: Final = timedelta(minutes=5)
+#: Flask-Security asks for a fresh log-in at the first step alone, and what it signs there names no
+#: account: with a stolen session the second step would take a first step made elsewhere.
+SECOND_STEPS: Final = ("security.two_factor_setup_validate", "security.wan_register_response")
 #: How far a phone's clock may be off (seconds, either way).
 CLOCK: Final = 30
 
@@ -152,6 +155,9 @@ def init_app(app: Flask) -> None:
     change_email_confirmed.connect(_tell_old_address, app)
     app.view_functions["security.two_factor_rescue"] = lambda: abort(404)
     app.before_request(_with_passkeys)
+    for endpoint in SECOND_STEPS:
+        guard = auth_required("session", within=lambda: FRESH, grace=lambda: GRACE)
+        app.view_functions[endpoint] = guard(app.view_functions[endpoint])
 
 
 def _tell_old_address(_app: Flask, user: User, old_email: str, **_other: object) -> None:
