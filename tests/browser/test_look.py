@@ -59,6 +59,8 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
         "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
         "request": paths["Shop"] + "/requests/1",
         "setup": paths["New one"],
+        "keys": paths["Shop"] + "/keys",
+        "settings": paths["Shop"] + "/settings",
         "new-project": "/projects/new",
         "new-team": "/teams/new",
         "not-found": "/projects/0000000000000000",

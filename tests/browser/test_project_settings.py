@@ -5,6 +5,7 @@ import re
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
 from tests.server.batches import batch
@@ -83,6 +84,7 @@ def test_a_key_from_its_making_to_its_end(person: Person, platform: Platform) ->
 
     key.get_by_role("link", name="Revoke").click()
     expect(page.get_by_text("Apps that use it are refused within a second")).to_be_visible()
+    assert not Axe().run(page).response["violations"]
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.get_by_role("status")).to_contain_text("“Staging” is revoked")
     wait_for(lambda: post(dsn, 1, 2) == 401, 5, "the collector to refuse the key")
