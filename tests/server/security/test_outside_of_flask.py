@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from flask_performance.server.accounts.models import Role
+from flask_performance.server.accounts.orm import changes
 from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.app import _routes, platform
 from flask_performance.server.dashboard import open_view
@@ -29,7 +30,7 @@ PATIENCE = 30.0
 
 def test_every_address_is_known(world: World) -> None:
     nothing: Any = object()
-    hub = LiveHub(nothing, nothing)
+    hub = LiveHub(nothing, nothing, nothing)
     routes = _routes(world.app, nothing, hub)
     assert {route.path for route in routes if isinstance(route, Route)} == KNOWN
     assert [route.path for route in routes if isinstance(route, Mount)] == [""]
@@ -61,7 +62,7 @@ async def first_message(app: Any, path: str, cookie: str) -> int:
 
 
 def live(world: World) -> Starlette:
-    hub = LiveHub(lambda *asked: open_view(world.app, *asked), lambda _project: 0)
+    hub = LiveHub(lambda *asked: open_view(world.app, *asked), lambda _project: 0, changes)
     return Starlette(
         routes=[
             Route("/projects/live", hub.endpoint),
