@@ -155,6 +155,16 @@ def test_a_code_works_once(app: Flask, browser: Browser) -> None:
     assert reason(browser, browser.get(back))
 
 
+def test_log_ins_that_were_left_do_not_fill_the_cookie(browser: Browser) -> None:
+    for _ in range(12):
+        browser.get("/login/sso")
+    cookie = browser.client.get_cookie("session")
+    assert cookie is not None
+    assert len(cookie.value) < 2_000, "browsers keep 4096 bytes"
+    sign_on(browser)
+    assert browser.logged_in_as() == EMAIL
+
+
 def test_who_says_no_at_the_provider_is_not_logged_in(browser: Browser) -> None:
     browser.get("/login/sso")
     answer = browser.get("/login/sso/callback?error=access_denied&error_description=no")

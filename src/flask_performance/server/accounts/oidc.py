@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app
+from flask import Flask, current_app, session
 from werkzeug import Response
 
 from flask_performance.server.settings import Settings
@@ -20,6 +20,8 @@ from flask_performance.server.settings import Settings
 log = logging.getLogger(__name__)
 
 EXTENSION: Final = "flask_performance_sso"
+#: What Authlib calls the provider, also in the session.
+CLIENT: Final = "sso"
 #: How long the provider may take to answer (seconds).
 PATIENCE: Final = 10
 #: How far the provider's clock may be off (seconds).
@@ -59,9 +61,15 @@ class Provider:
 
     def redirect(self, callback: str, **parameters: str) -> Response:
         """To the provider's log-in page. Raises SignOnError."""
+        self._forget_others()
         with self._said_in_words():
             answer: Response = self._discovered().authorize_redirect(callback, **parameters)
             return answer
+
+    def _forget_others(self) -> None:
+        """Log-ins that were begun and left: the session is a cookie, and has little room."""
+        for key in [key for key in session if key.startswith(f"_state_{CLIENT}_")]:
+            session.pop(key)
 
     def identity(self) -> Identity:
         """Who comes back from it with this request. Raises SignOnError."""
@@ -113,7 +121,7 @@ class Provider:
         from authlib.integrations.flask_client import OAuth  # type: ignore[import-untyped]
 
         return OAuth(self._app).register(
-            "sso",
+            CLIENT,
             client_id=self._settings.oidc_client_id,
             client_secret=self._settings.oidc_client_secret,
             server_metadata_url=self.issuer.rstrip("/") + "/.well-known/openid-configuration",
