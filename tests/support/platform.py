@@ -140,10 +140,12 @@ class Platform:
     def first_link(self) -> str:
         """The path of the link that makes the first account, as the log has it last."""
         pattern = rf"{re.escape(self.url)}(/signup\?first=\S+)\n"
-        return wait_for(
-            lambda: (re.findall(pattern, self.log.read_text()) or [""])[-1],
-            READY_SECONDS, "the link to the first account in the log", every=0.02,
-        )  # fmt: skip
+
+        def last() -> str:
+            found: list[str] = re.findall(pattern, self.log.read_text())
+            return found[-1] if found else ""
+
+        return wait_for(last, READY_SECONDS, "the link to the first account", every=0.02)
 
     def create_user(self, email: str = EMAIL, password: str = PASSWORD) -> None:
         self.command("user", "create", email, "--password-stdin", stdin=f"{password}\n")

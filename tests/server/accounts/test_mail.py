@@ -288,6 +288,18 @@ class TestFailure:
             assert time.monotonic() - began < mail.PATIENCE
             wait_for(lambda: "timed out" in caplog.text, 20, "the failure in the log")
 
+    def test_the_end_of_the_server_waits_for_no_mail_server(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            box = outbox.Outbox(MailServer("127.0.0.1", listener.getsockname()[1], SENDER))
+            outcome = box.put(EmailMessage())
+            began = time.monotonic()
+            box.close(0.2)
+            assert time.monotonic() - began < outbox.STEP_SECONDS
+        with pytest.raises(outbox.MailError):
+            outcome.result(20)
+
     def test_mails_that_wait_are_bounded(
         self, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
