@@ -122,6 +122,7 @@ PROJECTS = (
     post("/projects/new", PERSON, form={"name": ""}, ok=(422,)),
     get("/projects/{project}", Action.SEE_DATA),
     get("/projects/{project}/requests", Action.SEE_DATA, ok=(302,)),  # nothing came yet
+    get("/projects/{project}/operations", Action.SEE_DATA, ok=(400,)),  # which one?
     get("/projects/{project}/requests.csv", Action.SEE_DATA),
     get("/projects/{project}/requests.json", Action.SEE_DATA),
     get("/projects/{project}/requests/1", Action.SEE_DATA, ok=(404,)),  # there are none
