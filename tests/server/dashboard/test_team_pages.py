@@ -1,74 +1,26 @@
 """The pages of teams over HTTP: what each role sees and does, and the way of an invitation."""
 
-import csv
-import io
 import re
-from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from flask_performance.server.accounts import projects, teams, users
-from flask_performance.server.accounts.models import Invitation, Member, Role, Team, User, db, now
+from flask_performance.server.accounts import teams, users
+from flask_performance.server.accounts.models import Invitation, Role, db, now
 from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.dashboard import open_view
-from flask_performance.server.dashboard.pages import team_audit
 from flask_performance.server.store.base import Filter
 
+from .company import ADA, GRACE, Company, company_of, send
 from .conftest import PASSWORD, Person, World
 
-ADA, GRACE = "ada@example.com", "grace@example.com"
 OWNER, ADMIN, MEMBER, VIEWER = Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER
-
-
-@dataclass
-class Company:
-    """Ada's team "Team" in the world, with ways to look at it and to fill it."""
-
-    world: World
-    path: str
-
-    def user(self, email: str) -> User:
-        found = users.user_by_email(email)
-        assert found is not None
-        return found
-
-    def team(self) -> Team:
-        team = teams.team_for(self.user(ADA), self.path.removeprefix("/teams/"))
-        assert team is not None
-        return team
-
-    def join(self, role: Role, email: str = "bob@example.com") -> Person:
-        """A new account in the team, logged in."""
-        with self.world.app.app_context():
-            user = users.create_user(email, PASSWORD)
-            db.session.add(Member(team=self.team(), user=user, role=role))
-            db.session.commit()
-        return self.world.person(email)
-
-    def role(self, email: str) -> Role | None:
-        with self.world.app.app_context():
-            return teams.role_in(self.user(email), self.team())
-
-    def audit(self) -> list[str]:
-        page = self.world.person().get(f"{self.path}/audit").text
-        return re.findall(r'<span class="target">([^<]*)', page)
 
 
 @pytest.fixture
 def company(world: World) -> Company:
-    with world.app.app_context():
-        ada = users.user_by_email(ADA)
-        assert ada is not None
-        return Company(world, f"/teams/{teams.teams_of(ada)[0].public_id}")
-
-
-def send(person: Person, form_at: str, path: str, **fields: str) -> TestResponse:
-    """Post fields to a path with the CSRF token of the page at another."""
-    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', person.get(form_at).text)
-    assert match
-    return person.client.post(path, data={"csrf_token": match[1], **fields})
+    return company_of(world)
 
 
 def link_on(answer: TestResponse) -> str:
@@ -388,65 +340,6 @@ class TestSettings:
         refused = send(ada, "/teams/new", f"/teams/{own}/delete", typed="Personal")
         assert refused.status_code == 422
         assert "Mine" in ada.get(f"/teams/{own}").text
-
-
-class TestAudit:
-    @pytest.fixture
-    def busy(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> Company:
-        """Pages of five entries, and a team with more than two of them."""
-        monkeypatch.setattr(team_audit, "PAGE", 5)
-        with company.world.app.app_context():
-            for number in range(9):
-                projects.create_project(company.team(), f"App {number}")
-        company.world.person().post(f"{company.path}/settings", name="Shops")
-        return company
-
-    def test_says_who_did_what_from_where_newest_first(self, busy: Company) -> None:
-        page = busy.world.person().get(f"{busy.path}/audit").text
-        text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-        assert re.search(r"ada@example.com renamed the team: Team → Shops 127.0.0.1", text)
-        assert re.search(r"command line created a project: App 8 this server", text)
-        assert text.index("Team → Shops") < text.index("App 8") < text.index("App 7")
-
-    def test_is_paged(self, busy: Company) -> None:
-        ada = busy.world.person()
-        first = ada.get(f"{busy.path}/audit").text
-        assert "1–5 of 12" in first
-        assert "Newer" not in first
-        last = ada.get(f"{busy.path}/audit?page=3").text
-        assert "11–12 of 12" in last
-        assert "Older" not in last
-        assert ada.get(f"{busy.path}/audit?page=4").status_code == 404
-        for wrong in ("0", "-1", "x", "9" * 5000):
-            assert ada.get(f"{busy.path}/audit?page={wrong}").status_code == 400
-
-    def test_of_one_kind(self, busy: Company) -> None:
-        ada = busy.world.person()
-        page = ada.get(f"{busy.path}/audit?kind=team").text
-        assert "1–2 of 2" in page
-        assert "App" not in re.sub("(?s)<header.*?</header>", "", page)
-        assert "Nothing of this kind" in ada.get(f"{busy.path}/audit?kind=token").text
-        assert ada.get(f"{busy.path}/audit?kind=%25").status_code == 400
-
-    def test_is_a_file_too(self, busy: Company) -> None:
-        ada = busy.world.person()
-        answer = ada.get(f"{busy.path}/audit.csv")
-        assert answer.mimetype == "text/csv"
-        assert "attachment" in answer.headers["Content-Disposition"]
-        rows = list(csv.DictReader(io.StringIO(answer.text)))
-        assert len(rows) == 12
-        assert rows[0]["action"] == "team.rename"
-        assert rows[0]["target"] == "Team → Shops"
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", rows[0]["time"])
-        one = ada.get(f"{busy.path}/audit.csv?kind=team").text
-        assert len(list(csv.DictReader(io.StringIO(one)))) == 2
-
-    @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)"])
-    def test_no_name_is_a_formula(self, company: Company, name: str) -> None:
-        ada = company.world.person()
-        ada.post("/projects/new", name=name, team=company.path.removeprefix("/teams/"))
-        rows = list(csv.DictReader(io.StringIO(ada.get(f"{company.path}/audit.csv").text)))
-        assert rows[0]["target"] == f"'{name}"
 
 
 @pytest.mark.parametrize("page", ["", "/members", "/settings", "/audit"])
