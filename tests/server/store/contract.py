@@ -171,6 +171,16 @@ class StoreContract(ABC):
                 for row in world.matching(filter)
             )
 
+    def test_what_was_asked_before_is_asked_anew_when_more_is_stored(
+        self, store: EventStore
+    ) -> None:
+        for number in (1, 2, 3):
+            store.append(block([{}], number=number), number)
+            assert sum(point.requests for point in store.series(DAY, HOUR_US)) == number
+            assert sum(store.heatmap(DAY, HOUR_US).requests) == number
+        store.delete_project(1)
+        assert store.heatmap(DAY, HOUR_US).requests == []
+
     def test_a_bucket_of_the_heatmap_is_a_range_of_durations(
         self, world_and_store: tuple[World, EventStore]
     ) -> None:

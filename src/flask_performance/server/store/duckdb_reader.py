@@ -40,6 +40,7 @@ from .statistics import (
     empty_point,
     grouped_points,
     grouped_stats,
+    heatmap_of,
     regrouped,
     spread_of,
 )
@@ -68,6 +69,8 @@ class DuckDBReader(EventStore):
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]
     _revisions: dict[int, int]
+    #: The last question of `_steps` and its answer.
+    _last_steps: tuple[tuple[Filter, int, int], Columns] | None = None
 
     def revision(self, project_id: int) -> int:
         return self._revisions.get(project_id, 0)
@@ -132,11 +135,7 @@ class DuckDBReader(EventStore):
     def series(self, filter: Filter, step_us: int) -> list[Point]:
         if filter.start_us >= filter.end_us:
             return []
-        cells = self._cells(filter, step_us=step_us)
-        columns = self._columns(
-            load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
-        )
-        points = grouped_points(columns)
+        points = grouped_points(self._steps(filter, step_us))
         first = filter.start_us // step_us * step_us
         return [
             points.get(start_us) or empty_point(start_us)
@@ -144,11 +143,21 @@ class DuckDBReader(EventStore):
         ]
 
     def heatmap(self, filter: Filter, step_us: int) -> Heatmap:
+        return heatmap_of(self._steps(filter, step_us))
+
+    def _steps(self, filter: Filter, step_us: int) -> Columns:
+        """The histogram of every step. A page asks for it twice running, as series and as heatmap,
+        and it is its dearest question: the last answer is kept until something is stored."""
+        asked = (filter, step_us, self.revision(filter.project_id))
+        known = self._last_steps
+        if known is not None and known[0] == asked:
+            return known[1]
         cells = self._cells(filter, step_us=step_us)
         columns = self._columns(
-            load("heatmap", cells=cells.sql), cells.parameters | {"step_us": step_us}
+            load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
         )
-        return Heatmap(**{name: values.tolist() for name, values in columns.items()})
+        self._last_steps = asked, columns
+        return columns
 
     def request(self, project_id: int, id: int) -> RequestRow | None:
         rows = self._request_rows(load("request"), {"project_id": project_id, "id": id})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .base import Point, Spread, Stats
+from .base import Heatmap, Point, Spread, Stats
 from .latency import Numbers, quantiles
 
 NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=None, p99_us=None)
@@ -47,6 +47,14 @@ def grouped_points(columns: Columns) -> dict[int, Point]:
         group: Point(start_us=group, **counts, p50_us=p50, p95_us=p95, p99_us=p99)
         for group, counts, (p50, p95, p99) in _groups(columns, KINDS)
     }
+
+
+def heatmap_of(columns: Columns) -> Heatmap:
+    """The histograms themselves."""
+    starts_us, buckets, requests = (
+        columns[name].tolist() for name in ("group", "bucket", "requests")
+    )
+    return Heatmap(starts_us=starts_us, buckets=buckets, requests=requests)
 
 
 def empty_point(start_us: int) -> Point:
