@@ -59,7 +59,7 @@ class Browser:
         return self.client.open(path, method=method, data=fields, buffered=True)
 
     def csrf_token(self) -> str:
-        page = self.client.get("/projects/new" if self.email else "/login").text
+        page = self.client.get("/teams/new" if self.email else "/login").text
         match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
         assert match, page
         return match[1]
@@ -78,11 +78,14 @@ class World:
     app: Flask
     hash: str = ""
     people: dict[str, Browser] = field(default_factory=dict)
+    #: An owner and a viewer of every team that is made.
+    others: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         with self.app.app_context():
             self.hash = hash_password(PASSWORD)
             self.add_user()  # the first account is the administrator: none of the roles
+            self.others = (self.add_user().id, self.add_user().id)
 
     def add_user(self) -> User:
         """Somebody new, with a team of their own. In an app context."""
@@ -121,7 +124,7 @@ class World:
     def objects(self, browser: Browser, role: Role | None) -> Objects:
         """A new team with one thing of every kind, in which the browser's person has this role."""
         with self.app.app_context():
-            owner, other = self.add_user(), self.add_user()
+            owner, other = (db.session.get_one(User, number) for number in self.others)
             team = Team(name=f"Team {next(NUMBERS)}")
             db.session.add(team)
             db.session.flush()
@@ -132,8 +135,8 @@ class World:
             return {
                 "team": team.public_id, "team_name": team.name,
                 "owner": owner.email, "other": other.email,
-                **add_things(team, owner),
                 **self._own(browser),
+                **add_things(team, owner),
             }  # fmt: skip
 
     def is_open(self, invitation: str) -> bool:
@@ -154,7 +157,7 @@ class World:
         own = own.filter(Team.name == OWN)
         token = Token(user_id=user.id, name="Mine", scopes="read", secret_sha256=sha256(secret()))
         db.session.add(token)
-        db.session.commit()
+        db.session.flush()
         return {"my_token": token.public_id, "elsewhere": own.one().public_id}
 
 
