@@ -25,10 +25,10 @@ def rename(world: World, objects: Objects, name: str) -> None:
         team = db.session.query(Team).filter_by(public_id=objects["team"]).one()
         project = db.session.query(Project).filter_by(public_id=objects["project"]).one()
         team.name = project.name = name
-        for model in (Key, Token):
-            column = Key.project_id == project.id if model is Key else Token.team_id == team.id
-            for row in db.session.query(model).filter(column):
-                row.name = name
+        for key in db.session.query(Key).filter_by(project_id=project.id):
+            key.name = name
+        for token in db.session.query(Token).filter_by(team_id=team.id):
+            token.name = name
         db.session.commit()
 
 
