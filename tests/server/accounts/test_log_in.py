@@ -2,6 +2,10 @@
 
 import logging
 import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -12,11 +16,25 @@ from flask_performance.server.accounts import users
 
 from .support import EMAIL, PASSWORD, Browser, make_app, words
 
+#: In an interpreter of its own: this one hashes quickly, for the other tests.
+SIGN_UP = (
+    "import sys; from pathlib import Path; from tests.server.accounts.support import *; "
+    "Browser(make_app(Path(sys.argv[1]))).sign_up()"
+)
+
 
 def test_sign_up_needs_email_and_password_and_logs_in(browser: Browser) -> None:
     answer = browser.sign_up()
     assert (answer.status_code, answer.location) == (302, "/projects")
     assert browser.logged_in_as() == EMAIL
+
+
+def test_passwords_are_hashed_slowly(data: Path) -> None:
+    """A stolen database must be guessed at a few dozen passwords a second and core."""
+    subprocess.run([sys.executable, "-c", SIGN_UP, str(data)], check=True)
+    with closing(sqlite3.connect(data / "accounts.sqlite3")) as database:
+        [(stored,)] = database.execute("SELECT password FROM users")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_log_out_and_log_in_again(browser: Browser) -> None:

@@ -1,6 +1,6 @@
 """Joins accounts to a Flask app: database, sign-up, log-in, log-out and password reset."""
 
-from typing import Any
+from typing import Any, Final
 
 import email_validator
 from flask import Flask
@@ -34,6 +34,10 @@ CONFIRMATION_MAILED = (
     "If %(email)s waits for its confirmation, a mail with the link is on its way. Open the link to "
     "log in; it works for two days."
 )
+
+#: OWASP's least for interactive log-in (Password Storage Cheat Sheet): 19 MiB, so that a log-in
+#: fits a small machine's memory.
+ARGON2: Final = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}
 
 PRIVATE_DOMAINS = frozenset({"local", "localhost", "test"})
 
@@ -115,16 +119,11 @@ def _security(settings: Settings) -> dict[str, Any]:
         "MSG_CONFIRM_REGISTRATION": (CONFIRMATION_MAILED, "info"),
         "MSG_CONFIRMATION_REQUEST": (CONFIRMATION_MAILED, "info"),
         **_messages(),
-        # Argon2 needs no second hash. Its cost is OWASP's least for interactive log-in (Password
-        # Storage Cheat Sheet): 19 MiB, so that a log-in fits a small machine's memory.
+        # Argon2 needs no second hash.
         "PASSWORD_HASH": "argon2",
         "PASSWORD_SINGLE_HASH": {"argon2"},
         "PASSWORD_SCHEMES": ["argon2"],
-        "PASSWORD_HASH_PASSLIB_OPTIONS": {
-            "argon2__memory_cost": 19 * 1024,
-            "argon2__time_cost": 2,
-            "argon2__parallelism": 1,
-        },
+        "PASSWORD_HASH_PASSLIB_OPTIONS": {f"argon2__{name}": n for name, n in ARGON2.items()},
         # Of the hash of the password and of the address, in signed links: nothing to guess there,
         # and a slow hash would tell by its time which addresses have an account.
         "HASHING_SCHEMES": ["hex_sha256"],
