@@ -25,6 +25,8 @@ WITHOUT_BODY: Final = frozenset({204, 304})
 NOTHING_RARE: Final[Rare] = (None, None, None, 0, None, None, None, None)
 #: The columns of Requests that every request fills.
 _DENSE: Final = ("start_us", "duration_us", "operation", "status", "path", "response_bytes")
+#: Those that the format asks of every batch, also of one without a request, as a goodbye can be.
+_ALWAYS: Final = frozenset({"start_us", "duration_us", "operation", "status"})
 #: Those that few requests fill, with what stands for nothing; left out when none does.
 _SPARSE: Final = {
     "outcome": 0, "first_byte_us": None, "request_bytes": None, "cpu_us": None, "queue_us": None,
@@ -99,7 +101,7 @@ class Rows:
         full = {
             name: column
             for name, column in self._columns.items()
-            if column.count(None) < len(column) or name == "start_us"
+            if name in _ALWAYS or column.count(None) < len(column)
         }
         for name, found in self._sparse.items():
             if found:

@@ -100,6 +100,22 @@ def test_what_our_client_writes_has_the_documented_shape() -> None:
     assert last["ledger"] == {"seen": 3, "sent": 2, "dropped": {"ignored": 1}}
 
 
+def test_a_batch_that_only_reports_has_the_documented_shape_too() -> None:
+    app, transport = Flask("shop"), Bytes()
+    app.config["METRIC_IGNORE"] = ["/ignored"]
+    pc = PerformanceCollector(app, transport=transport)
+    app.test_client().get("/nowhere")
+    assert pc.flush(app)
+    app.test_client().get("/ignored")
+    pc.stop(app)
+
+    goodbye = unpack(transport.bodies[-1])
+    Draft202012Validator(SCHEMA).validate(json.loads(goodbye))
+    batch = decode(goodbye)
+    assert isinstance(batch, Batch)
+    assert (batch.final, len(batch.requests), batch.ledger.seen) == (True, 0, 2)
+
+
 def test_schema_types_and_page_name_the_same_members() -> None:
     page = (DOCS / "wire-format.md").read_text()
     properties = SCHEMA["properties"]
