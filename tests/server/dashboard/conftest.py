@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from flask_performance.server import accounts, dashboard
 from flask_performance.server.accounts import projects, teams, users
 from flask_performance.server.settings import Settings
+from flask_performance.server.store.base import StoreUnavailableError
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.store.builders import block
 
@@ -69,6 +70,15 @@ class Person:
         cookie = self.client.get_cookie("session")
         assert cookie is not None
         return f"session={cookie.value}"
+
+
+def nothing_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a full disk. The job that sweeps deletes the rows later (tests/server/test_jobs.py)."""
+
+    def away(project_id: int) -> None:
+        raise StoreUnavailableError(f"no space left on device for {project_id}")
+
+    monkeypatch.setattr(world.store, "delete_project", away)
 
 
 @pytest.fixture

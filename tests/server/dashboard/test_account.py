@@ -21,7 +21,7 @@ from flask_performance.server.accounts.models import (
 from flask_performance.server.dashboard.live import open_view
 from flask_performance.server.dashboard.pages.account import passkey_hindrance
 
-from .conftest import Person, World
+from .conftest import Person, World, nothing_is_deleted
 
 ADA = "ada@example.com"
 GRACE = "grace@example.com"
@@ -163,6 +163,13 @@ class TestDeletion:
             assert db.session.scalars(select(Token)).all() == []
             assert projects.project_ids() != set(), "Grace's project is where it was"
         assert grace.get("/projects").status_code == 200
+
+    def test_it_works_even_while_the_store_takes_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nothing_is_deleted(world, monkeypatch)
+        assert self.delete(world.person(GRACE), GRACE).location == "/login"
+        assert not known(world.app, GRACE)
 
     def test_the_address_has_to_be_typed(self, world: World) -> None:
         person = world.person(GRACE)

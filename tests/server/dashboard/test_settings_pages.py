@@ -24,9 +24,9 @@ from flask_performance.server.accounts.models import (
     db,
     now,
 )
-from flask_performance.server.store.base import Filter, StoreUnavailableError
+from flask_performance.server.store.base import Filter
 
-from .conftest import PASSWORD, Person, World
+from .conftest import PASSWORD, Person, World, nothing_is_deleted
 
 EVER = (0, 2**62)
 
@@ -297,12 +297,7 @@ def test_a_deleted_project_leaves_nothing(world: World, ada: Person) -> None:
 def test_a_project_is_deleted_even_while_the_store_takes_nothing(
     world: World, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job that sweeps deletes its rows later (tests/server/test_jobs.py)."""
-
-    def away(project_id: int) -> None:
-        raise StoreUnavailableError(f"no space left on device for {project_id}")
-
-    monkeypatch.setattr(world.store, "delete_project", away)
+    nothing_is_deleted(world, monkeypatch)
     answer = send(ada, path(world), path(world, "settings/delete"), confirm="Shop")
     assert answer.status_code == 302
     assert ada.get(f"/projects/{world.mine}").status_code == 404

@@ -13,7 +13,7 @@ from flask_performance.server.dashboard import open_view
 from flask_performance.server.store.base import Filter
 
 from .company import ADA, GRACE, Company, company_of, send
-from .conftest import PASSWORD, Person, World
+from .conftest import PASSWORD, Person, World, nothing_is_deleted
 
 OWNER, ADMIN, MEMBER, VIEWER = Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER
 
@@ -322,6 +322,15 @@ class TestSettings:
         assert "is deleted" in ada.get("/teams").text
         assert ada.get(f"/projects/{world.mine}").status_code == 404
         assert world.store.summary(everything).requests == 0
+
+    def test_deleting_works_even_while_the_store_takes_nothing(
+        self, company: Company, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = company.world.person()
+        nothing_is_deleted(company.world, monkeypatch)
+        answer = send(ada, f"{company.path}/settings", f"{company.path}/delete", typed="Team")
+        assert answer.location == "/teams"
+        assert ada.get(company.path).status_code == 404
 
     def test_a_personal_team_is_only_listed_and_filled(self, company: Company) -> None:
         ada = company.world.person()

@@ -23,7 +23,7 @@ from flask_performance.server.accounts import (
 )
 from flask_performance.server.store.base import EventStore
 
-from .. import access
+from .. import access, rows
 
 #: How a page that changes how one logs in is guarded.
 FRESH: Final = {"within": lambda: mfa.FRESH, "grace": lambda: mfa.GRACE}
@@ -136,8 +136,7 @@ def _close(store: EventStore) -> Response:
     except names.RefusedError:  # somebody left a team in this moment: the page says what is left
         return redirect(url_for("dashboard.delete_account"))
     logout_user()
-    for project_id in ids:
-        store.delete_project(project_id)
+    rows.forget(store, ids)
     flash("Your account is deleted.", "info")
     return redirect(url_for("security.login"))
 

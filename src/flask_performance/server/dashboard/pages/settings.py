@@ -1,6 +1,5 @@
 """A project's settings: name, time zone, Apdex, how long data is kept, quotas, moving, deletion."""
 
-import logging
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -16,16 +15,14 @@ from flask_performance.server.accounts import intake, names, project_settings, p
 from flask_performance.server.accounts.models import OperationApdex, Project, Team
 from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.accounts.project_settings import Limits
-from flask_performance.server.store.base import DAY_US, EventStore, Filter, StoreUnavailableError
+from flask_performance.server.store.base import DAY_US, EventStore, Filter
 
-from .. import access
+from .. import access, rows
 from ..formats import threshold
 from ..scope import Scope
 from ..state import State
 from ..window import now_us
 from .project_frame import frame
-
-log = logging.getLogger(__name__)
 
 #: A threshold in milliseconds, to the microsecond.
 MILLISECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?", re.ASCII)
@@ -236,13 +233,8 @@ def move(project: Project, form: MoveForm) -> None:
 
 
 def delete(store: EventStore, project: Project) -> None:
-    """First in the accounts, so that ingest drops what comes; what fails here, a job repeats."""
     name = project.name
-    project_id = projects.delete_project(project)
-    try:
-        store.delete_project(project_id)
-    except StoreUnavailableError:
-        log.warning("The rows of a deleted project go later: the event store takes nothing now")
+    rows.forget(store, [projects.delete_project(project)])
     flash(f"{name} is deleted, with its keys and its data.")
 
 

@@ -12,7 +12,7 @@ from flask_performance.server.accounts import members, models, names, teams
 from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
 
-from .. import access
+from .. import access, rows
 from ..fields import given, refuse
 from .team_frame import frame
 from .teams import TeamForm
@@ -92,18 +92,14 @@ def rename(team: models.Team, field: Any) -> bool:
 
 
 def delete(store: EventStore, team: models.Team, field: Any) -> bool:
-    """Whether it is gone; the reason is at the field otherwise.
-
-    The accounts come first: from then on nothing new is stored for the projects.
-    """
+    """Whether it is gone; the reason is at the field otherwise."""
     try:
         same_name(field, team)
         gone = teams.delete_team(access.member(), team)
     except names.RefusedError as error:
         refuse(field, error)
         return False
-    for project_id in gone:
-        store.delete_project(project_id)
+    rows.forget(store, gone)
     return True
 
 
