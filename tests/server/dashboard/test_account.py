@@ -125,6 +125,15 @@ class TestAddress:
         assert words in answer.text
         assert known(world.app, ADA)
 
+    def test_nobody_tries_address_after_address(self, world: World) -> None:
+        person = world.person()
+        token = person.csrf_token("/account/email")
+        tried = [
+            person.client.post("/account/email", data={"csrf_token": token, "email": GRACE})
+            for _ in range(6)
+        ]
+        assert [answer.status_code for answer in tried] == [422] * 5 + [429]
+
     def test_it_needs_a_fresh_log_in(self, world: World) -> None:
         person = world.person()
         token = person.csrf_token("/account/email")

@@ -9,6 +9,8 @@ from werkzeug.test import TestResponse
 from flask_performance.server.accounts import teams, users
 from flask_performance.server.accounts.models import Invitation, Role, db, now
 from flask_performance.server.accounts.permissions import Action, may
+from flask_performance.server.accounts.recent import Limit
+from flask_performance.server.accounts.throttle import EXTENSION, Policy
 from flask_performance.server.dashboard import open_view
 from flask_performance.server.store.base import Filter
 
@@ -182,6 +184,19 @@ class TestPeople:
 
 
 class TestInvitations:
+    def test_nobody_is_flooded_with_them(self, company: Company) -> None:
+        ada, people = company.world.person(), f"{company.path}/members"
+        few = Limit(2, 3_600)
+        throttle = company.world.app.extensions[EXTENSION]
+        throttle.policy = Policy(invited=Limit(4, 3_600), invited_one=few)
+
+        def statuses(*emails: str) -> list[int]:
+            rest = {"role": "viewer", "days": "1"}
+            return [send(ada, people, people, email=one, **rest).status_code for one in emails]
+
+        zed = "zed@example.com"
+        assert statuses(zed, zed.upper(), zed, GRACE, "", "") == [201, 201, 429, 201, 201, 429]
+
     def test_a_visitor_logs_in_joins_and_is_in_the_team(self, company: Company) -> None:
         path = invite(company.world.person(), company)
         visitor = company.world.app.test_client()

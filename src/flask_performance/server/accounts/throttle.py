@@ -8,6 +8,8 @@
 | wrong codes of the second factor | account | `WRONG_CODE` |
 | sign-ups, resets, confirmations asked for | email typed | `ASKED` |
 | the same | address | `ASKED_ADDRESS` |
+| invitations, which are mails to strangers | account | `INVITED` |
+| the same | account and email typed together | `INVITED_ONE` |
 
 So a stranger who guesses an account's password keeps its owner out only from places where the
 owner has not logged in within 30 days, and only while the guessing goes on. An email counts as it
@@ -43,9 +45,11 @@ class Policy(NamedTuple):
     wrong_code: Limit = Limit(20, HOUR)
     asked: Limit = Limit(5, HOUR)
     asked_address: Limit = Limit(60, HOUR)
+    invited: Limit = Limit(100, HOUR)
+    invited_one: Limit = Limit(5, HOUR)
 
 
-#: Endpoints where a password is proved, a code is proved, something is asked for.
+#: Endpoints where a password is proved, a code is proved, something is asked for, people invited.
 PASSWORD: Final = frozenset({"security.login", "security.verify", "security.change_password"})
 CODE: Final = frozenset({"security.two_factor_token_validation", "security.mf_recovery"})
 ASKING: Final = frozenset(
@@ -54,8 +58,10 @@ ASKING: Final = frozenset(
         "security.forgot_password",
         "security.send_confirmation",
         "security.change_email",
+        "dashboard.change_address",
     }
 )
+INVITING: Final = frozenset({"dashboard.invite"})
 
 
 class Throttle:
@@ -72,6 +78,11 @@ class Throttle:
             yield ("asked", account), policy.asked
             yield ("asked", address), policy.asked_address
             return
+        if request.endpoint in INVITING:
+            yield ("invited", account), policy.invited
+            if email := _typed():
+                yield ("invited", account, email), policy.invited_one
+            return
         yield ("wrong", address), policy.wrong_address
         yield ("wrong", account, address), policy.wrong
         if request.endpoint in CODE:
@@ -86,7 +97,8 @@ class Throttle:
             raise TooManyRequests(_words(wait), retry_after=math.ceil(wait))
 
     def count(self, response: Response) -> None:
-        if request.endpoint in ASKING or response.status_code < 300 or response.status_code == 422:
+        asked = request.endpoint in ASKING | INVITING
+        if asked or response.status_code < 300 or response.status_code == 422:
             for key, limit in self.limits():
                 self.recent.add(key, limit)
         elif current_user.is_authenticated:
@@ -113,7 +125,7 @@ def _after(response: Response) -> Response:
 
 
 def _guarded() -> bool:
-    return request.method == "POST" and request.endpoint in PASSWORD | CODE | ASKING
+    return request.method == "POST" and request.endpoint in PASSWORD | CODE | ASKING | INVITING
 
 
 def _throttle() -> Throttle:
@@ -128,6 +140,10 @@ def _account() -> str:
         return str(session.get("tf_user_id", ""))
     if current_user.is_authenticated:
         return str(current_user.email).lower()
+    return _typed()
+
+
+def _typed() -> str:
     return request.form.get("email", "").strip().lower()[:255]
 
 
