@@ -101,6 +101,24 @@ def test_every_page_at_every_width_in_both_themes(
         page.screenshot(path=picture(f"{name}-{scheme}-{width}.png"))
 
 
+#: The words of everything that opens, and is wider than the screen or begins left of it then.
+HANGS_OFF = """() => [...document.querySelectorAll("details")].filter(details => {
+    details.open = true;
+    const left = Math.min(...[...details.children].map(one => one.getBoundingClientRect().left));
+    const off = left < 0 || document.documentElement.scrollWidth > innerWidth;
+    details.open = false;
+    return off;
+}).map(details => details.innerText)"""
+
+
+def test_nothing_that_opens_hangs_off_the_screen_of_a_phone(
+    person: Person, pages: dict[str, str]
+) -> None:
+    person.page.set_viewport_size({"width": NARROW, "height": HEIGHT})
+    for name, path in pages.items():
+        assert person.open(path).evaluate(HANGS_OFF) == [], name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_for_visitors(
     browser: Browser, platform: Platform, picture: Callable[[str], Path], scheme: str
