@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from flask_performance.server.accounts import names, projects, teams, tokens, users
 from flask_performance.server.accounts.models import Member, Role, Token, User, db
@@ -26,6 +27,14 @@ def ada() -> User:
 @pytest.fixture
 def bob(ada: User) -> User:
     return users.create_user("bob@example.org", PASSWORD)
+
+
+def test_an_address_has_one_account_however_it_is_written(ada: User) -> None:
+    """Two who come at once both find it free; the table has the last word."""
+    other = User(email="Ada@Example.Org", active=True, fs_uniquifier="x")
+    db.session.add(other)
+    with pytest.raises(IntegrityError):
+        db.session.commit()
 
 
 def test_only_members_see_a_project(ada: User, bob: User) -> None:

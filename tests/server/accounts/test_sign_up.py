@@ -2,7 +2,10 @@
 
 import logging
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +15,7 @@ from sqlalchemy import select
 from flask_performance.server.accounts import first as first_account
 from flask_performance.server.accounts import invitations, models, teams, users
 from flask_performance.server.accounts.models import Role, User
+from flask_performance.server.accounts.signup import SignUpForm
 from flask_performance.server.settings import SignUp
 
 from .support import EMAIL, PASSWORD, Browser, make_app, words
@@ -45,6 +49,34 @@ def open_invitation(browser: Browser, secret: str) -> None:
     """What the page of an invitation does for a visitor."""
     with browser.client.session_transaction(base_url=browser.base_url) as session:
         session["invitation"] = secret
+
+
+def test_two_with_one_address_at_once_make_one_account(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a double click: both find the address free."""
+    app = make_app(data)
+    Browser(app).sign_up()
+    both = threading.Barrier(2)
+    validate = SignUpForm.validate
+
+    def together(form: SignUpForm, **options: Any) -> bool:
+        valid = validate(form, **options)
+        both.wait(60)
+        return valid
+
+    monkeypatch.setattr(SignUpForm, "validate", together)
+
+    def sign_up(email: str) -> tuple[int, str]:
+        answer = Browser(app).post("/signup", form_at="/signup", email=email, password=PASSWORD)
+        return answer.status_code, answer.location
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = sorted(threads.map(sign_up, [GUEST, GUEST.upper()]))
+    assert answers == [(302, "/login"), (302, "/projects")]
+    with app.app_context():
+        emails = models.db.session.scalars(select(User.email).order_by(User.id)).all()
+    assert emails == [EMAIL, GUEST]
 
 
 class TestFirstAccount:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from flask_security import AsaList, RoleMixin, UserMixin, WebAuthnMixin
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.ext.mutable import MutableList
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .orm import Base, db, now, public_id
 
@@ -64,6 +64,11 @@ class User(Base, UserMixin):
     tokens: Mapped[list["Token"]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
+
+    @validates("email")
+    def _one_spelling(self, _name: str, email: str) -> str:
+        """Capitals make no other address, also not for two who come with one at once."""
+        return email.lower()
 
     #: Flask-Security asks for it. Our roles live in `Member`: a person has one in each team.
     roles: ClassVar[list[RoleMixin]] = []  # type: ignore[misc]

@@ -9,7 +9,7 @@
 
 from typing import Any, Final
 
-from flask import Flask, current_app, flash, redirect, request, session
+from flask import Flask, abort, current_app, flash, redirect, request, session, url_for
 from flask_security import (
     ForgotPasswordForm,
     RegisterFormV2,
@@ -21,6 +21,7 @@ from flask_security import (
     user_registered,
 )
 from flask_security.utils import hash_password
+from sqlalchemy.exc import IntegrityError
 from werkzeug import Response
 
 from flask_performance.server.settings import SignUp
@@ -131,12 +132,22 @@ def _invitation() -> Invitation | None:
 def _joined(_app: Flask, user: User, **_other: object) -> None:
     """Part of the transaction that makes the user."""
     session.pop(FIRST, None)
-    if users.settle(user):
+    if _settled(user):
         first.used()
         _vouched(user)
     elif refusal() is not None:  # two with the same link, and somebody else was faster
         db.session.rollback()
         raise SignUpRefusedError(Refusal.TAKEN)
+
+
+def _settled(user: User) -> bool:
+    """As `users.settle`; whose address was taken a moment ago goes on as if it had long been so."""
+    try:
+        return users.settle(user)
+    except IntegrityError:
+        db.session.rollback()
+        _hint(current_app)
+        abort(redirect(url_for("security.login")))
 
 
 def _vouched(user: User) -> None:
