@@ -19,6 +19,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 TESTS ?= tests
 COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=term)
 PYTEST := $(BIN)/python -m pytest
+# Most of a test's time is waiting. A file stays with one process, and so do the services it starts.
+WORKERS ?= 3
+PARALLEL := $(if $(filter tests,$(TESTS)),--numprocesses $(WORKERS) --dist loadfile)
 
 # $(call debian,COMMAND,PACKAGE) installs a Debian package where a command fails.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -96,11 +99,11 @@ chromium:
 .PHONY: test
 test: setup chromium ## Run every test, with coverage
 	$(if $(COVERAGE),@cd frontend && npm run --silent test)
-	@$(PYTEST) $(COVERAGE) $(ARGS) $(TESTS)
+	@$(PYTEST) $(PARALLEL) $(COVERAGE) $(ARGS) $(TESTS)
 
 .PHONY: test-fast
 test-fast: setup ## Run the tests that take under two minutes in all
-	@$(PYTEST) -m 'not slow and not browser' $(ARGS) $(TESTS)
+	@$(PYTEST) $(PARALLEL) -m 'not slow and not browser' $(ARGS) $(TESTS)
 
 .PHONY: check
 check: setup audit ## Lint, types, import law, security; the front end's too
