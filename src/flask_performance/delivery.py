@@ -168,7 +168,7 @@ class Delivery:
     def finish(self, deadline: float) -> None:
         """The process ends: send everything, and say goodbye, until `deadline` (monotonic)."""
         self._silent_until = 0.0
-        if self._number or len(self._rows):
+        if self._number or self._has_news():
             self._seal(final=True)
         pause = FIRST_LAST_PAUSE
         while self._outbox and not self.refused and time.monotonic() < deadline:

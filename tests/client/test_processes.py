@@ -163,6 +163,13 @@ def test_every_ordinary_end_sends_what_waits(
     assert paths(collector) == ["/a", "/b", *(["/late"] if "late" in ending else [])]
 
 
+def test_the_end_tells_of_requests_that_were_only_counted(collector: Collector) -> None:
+    done = run("visit('a')", collector, METRIC_IGNORE="*", METRIC_INTERVAL="60")
+    assert (done.returncode, done.stderr) == (0, "")
+    [batch] = collector.accepted.values()
+    assert (batch["final"], batch["ledger"]["dropped"]) == (True, {"ignored": 1})
+
+
 #: Printed last: when the end begins, on the clock that all processes share.
 THE_END = "sys.stdout.write(str(time.monotonic()))"
 
