@@ -188,7 +188,8 @@ KEYS: Final = (
         "The most requests that wait in memory while the platform does not answer."),
     Key("METRIC_SPOOL", None, _folder, "a folder that this process may write to",
         "Where batches wait when the memory is full and when the process ends before the platform "
-        "answers. Without it they are dropped and counted."),
+        "answers. Without it they are dropped and counted. A folder of its own for each project: "
+        "whichever process comes next sends what lies there, with its own DSN."),
     Key("METRIC_SPOOL_SIZE", 64, _number(1, 1_000_000), "a number from 1 to 1000000",
         "The most MiB that the spool folder may hold."),
     Key("METRIC_INTERVAL", 0.1, _number(0.01, 60), "a number from 0.01 to 60",
