@@ -257,7 +257,7 @@ OTHER = {"id": "b" * 32}
 #: A body that cannot be stored, why, how often of two it is buried, how many requests are counted.
 POISON: list[tuple[bytes, str, int, int]] = [
     (b"garbage", "JSON", 2, 0),
-    (gzip.compress(b"garbage"), "JSON", 2, 0),
+    (gzip.compress(b"garbage", mtime=0), "JSON", 2, 0),
     (b"\x1f\x8bgarbage", "gzip", 2, 0),
     (body(batch(version=2)), "version", 2, 0),
     # The numbers of these can be read, and then a repeat is known as one.
