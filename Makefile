@@ -19,10 +19,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 TESTS ?= tests
 COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=term)
 PYTEST := $(BIN)/python -m pytest
-# Most of a test's time is waiting. A file stays with one process, and so do the services it starts;
-# the files keep their order, which has the long ones first.
+# Most of a test's time is waiting. A file stays with one process, and so do the services it starts.
 WORKERS ?= 3
-PARALLEL := $(if $(filter tests,$(TESTS)),--numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder)
+PARALLEL := $(if $(filter tests,$(TESTS)),--numprocesses $(WORKERS) --dist loadfile)
 
 # $(call debian,COMMAND,PACKAGE) installs a Debian package where a command fails.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
