@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -232,6 +233,24 @@ def upkeep_until(done: threading.Event, store: DuckDBStore) -> None:
     while not done.wait(0.01):
         store.roll()
         store.maintain(NOON_US + HOUR_US)
+
+
+def test_what_is_stored_already_is_seen_before_its_revision_is_told(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two an answer that was kept is old: a total would go back."""
+    totals: list[list[int]] = []
+
+    class Told(defaultdict[int, int]):
+        def __setitem__(self, project_id: int, revision: int) -> None:
+            totals.append([ask(store) for ask in QUESTIONS.values()])
+            super().__setitem__(project_id, revision)
+
+    store.append(hundred(1), 1)
+    assert QUESTIONS["series"](store) == 100
+    monkeypatch.setattr(store, "_revisions", Told(int, store._revisions))
+    store.append(hundred(2), 2)
+    assert totals == [[200] * 3]
 
 
 def test_readers_never_see_a_wrong_total(store: DuckDBStore) -> None:

@@ -71,13 +71,14 @@ class DuckDBStore(DuckDBFile):
         with self._write:
             if position <= self._position:
                 return  # stored after all by an attempt that seemed to fail
-            with self._transaction() as connection:
-                self._append(connection, block)
-                connection.execute("update meta set value = ? where name = 'position'", [position])
-            self._position = position
-            self._next_request += block.requests
-            for project_id in block.project_ids:
-                self._revisions[project_id] += 1
+            with self._changes(block.project_ids):
+                with self._transaction() as connection:
+                    self._append(connection, block)
+                    connection.execute(
+                        "update meta set value = ? where name = 'position'", [position]
+                    )
+                self._position = position
+                self._next_request += block.requests
 
     def _append(self, connection: duckdb.DuckDBPyConnection, block: Block) -> None:
         known = self._known.of_all(block.instances)
@@ -238,7 +239,7 @@ class DuckDBStore(DuckDBFile):
                 connection.execute(statement, named(statement, parameters))
 
     def delete_project(self, project_id: int) -> None:
-        with self._write:
+        with self._write, self._changes({project_id}):
             with self._transaction() as connection:
                 for table in TABLES_OF_A_PROJECT:
                     connection.execute(
@@ -250,4 +251,3 @@ class DuckDBStore(DuckDBFile):
                 k: v for k, v in self._operations.items() if k.project_id != project_id
             }
             self._instances = {k: v for k, v in self._instances.items() if k[0] != project_id}
-            self._revisions[project_id] += 1

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -140,6 +141,18 @@ class DuckDBFile(DuckDBReader):
         return int(self._rows("select value from meta where name = $name", {"name": name})[0][0])
 
     # -- transactions -----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _changes(self, project_ids: AbstractSet[int]) -> Iterator[None]:
+        """What these projects' answers change in: between the commit, from which on readers see it,
+        and the new revision an answer belongs to neither the old revision nor the new one."""
+        self._changing = frozenset(project_ids)
+        try:
+            yield
+            for project_id in project_ids:
+                self._revisions[project_id] += 1
+        finally:
+            self._changing = frozenset()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -69,6 +69,8 @@ class DuckDBReader(EventStore):
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]
     _revisions: dict[int, int]
+    #: The projects that something is being stored for, or deleted from.
+    _changing: frozenset[int] = frozenset()
     #: The last question of `_steps` and its answer.
     _last_steps: tuple[tuple[Filter, int, int], Columns] | None = None
 
@@ -148,15 +150,17 @@ class DuckDBReader(EventStore):
     def _steps(self, filter: Filter, step_us: int) -> Columns:
         """The histogram of every step. A page asks for it twice running, as series and as heatmap,
         and it is its dearest question: the last answer is kept until something is stored."""
+        settled = filter.project_id not in self._changing  # in this order: see `_changes`
         asked = (filter, step_us, self.revision(filter.project_id))
         known = self._last_steps
-        if known is not None and known[0] == asked:
+        if settled and known is not None and known[0] == asked:
             return known[1]
         cells = self._cells(filter, step_us=step_us)
         columns = self._columns(
             load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
         )
-        self._last_steps = asked, columns
+        if settled:
+            self._last_steps = asked, columns
         return columns
 
     def request(self, project_id: int, id: int) -> RequestRow | None:
