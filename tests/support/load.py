@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections import Counter
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from types import TracebackType
@@ -26,6 +27,10 @@ class Client(ABC):
         self.acknowledged: list[str] = []
         #: Paths that were sent and got no answer, which may or may not be stored.
         self.unanswered: set[str] = set()
+        #: What ended this client before its time.
+        self.failure: str | None = None
+        #: Answers that were neither 202 nor none, by status.
+        self.refused: Counter[int] = Counter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -34,6 +39,12 @@ class Client(ABC):
         """Post once. Raises OSError or HTTPException when there was no answer."""
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except AssertionError as error:
+            self.failure = str(error)
+
+    def _work(self) -> None:
         number = 0
         connection = HTTPConnection(self.host, self.port, timeout=5)
         while not self._stopping.is_set():
@@ -50,7 +61,13 @@ class Client(ABC):
     ) -> tuple[int, bytes]:
         connection.request("POST", self.target, body, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        said = answer.read()
+        if answer.status != 202:
+            self.refused[answer.status] += 1
+            assert answer.status == 503, (answer.status, said)
+            assert answer.headers["retry-after"], said
+            time.sleep(0.01)  # a busy platform, too
+        return answer.status, said
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -82,8 +99,8 @@ class OldClient(Client):
         self.unanswered.add(path)
         body = json.dumps(document).encode()
         status, _ = self._post(connection, body, {"Content-Type": "application/json"})
+        self.unanswered.discard(path)  # after a 503 nothing was kept
         if status == 202:
-            self.unanswered.discard(path)
             self.acknowledged.append(path)
 
 
@@ -100,10 +117,9 @@ class BatchClient(Client):
         paths, body = self._pending = self._pending or self._next()
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         self.unanswered = set(paths)
-        status, said = self._post(connection, body, headers)
-        if status == 503:
+        status, _ = self._post(connection, body, headers)
+        if status != 202:
             return
-        assert status == 202, said
         self.acknowledged += paths
         self.unanswered = set()
         self._pending = None

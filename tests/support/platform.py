@@ -89,14 +89,23 @@ class Platform:
 
     def start(self, **settings: str) -> Self:
         """Returns once /health answers 200; AssertionError with the log when it ends first."""
+        return self.spawn(**settings).wait_until_ready()
+
+    def spawn(self, **settings: str) -> Self:
+        """Start it, and wait for nothing."""
         with self.log.open("ab") as log:
-            self.process = process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [*self._command, "serve", "--port", str(self.port), "--data", str(self.data)],
                 env=environment(**settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+        return self
+
+    def wait_until_ready(self) -> Self:
+        process = self.process
+        assert process is not None
 
         def ready() -> bool:
             assert process.poll() is None, f"serve ended by itself:\n{self.log.read_text()}"

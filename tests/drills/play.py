@@ -1,0 +1,56 @@
+"""What every drill asks for, and what it has to prove afterwards."""
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from tests.support.load import BatchClient, Client, OldClient
+from tests.support.platform import Platform, Project
+from tests.support.waiting import wait_for
+
+#: What became of the rounds: a word to how many. A round that went wrong raises AssertionError.
+Outcomes = Counter[str]
+#: Chance, an empty folder, how many rounds.
+Drill = Callable[[random.Random, Path, int], Outcomes]
+
+
+@contextmanager
+def loaded(project: Project) -> Iterator[list[Client]]:
+    """Clients of both forms at work on the project."""
+    kinds: Sequence[type[Client]] = (BatchClient, BatchClient, OldClient, OldClient)
+    with ExitStack() as stack:
+        yield [stack.enter_context(kind(project.dsn)) for kind in kinds]
+
+
+def acknowledged(clients: Sequence[Client]) -> int:
+    return sum(len(client.acknowledged) for client in clients)
+
+
+def more(clients: Sequence[Client]) -> None:
+    """Wait until more is acknowledged."""
+    before = acknowledged(clients)
+    wait_for(lambda: acknowledged(clients) > before, 60, "the platform to take more")
+
+
+def assert_acknowledged_is_stored_once(project: Project, clients: Sequence[Client]) -> None:
+    """Rows, rollups and ledger agree on it."""
+    assert all(client.failure is None for client in clients), [one.failure for one in clients]
+    paths = [path for client in clients for path in client.acknowledged]
+    unanswered = {path for client in clients for path in client.unanswered}
+    stored = Counter(row["path"] for row in project.wait_for_requests(len(paths), 120))
+    assert [path for path in paths if path not in stored] == []
+    assert {path: count for path, count in stored.items() if count > 1} == {}
+    assert set(stored) - set(paths) <= unanswered
+    assert project.get("summary")["requests"] == len(stored)
+    ledger = project.get("ledger")
+    assert (ledger["stored"], ledger["lost"]) == (len(stored), 0), ledger
+
+
+def refused(platform: Platform, reason: str) -> int:
+    """How many batches the set-up page says were refused for this reason."""
+    with closing(sqlite3.connect(platform.data / "accounts.sqlite3", timeout=10)) as accounts:
+        query = "select coalesce(sum(batches), 0) from refusals where reason = ?"
+        return int(accounts.execute(query, [reason]).fetchone()[0])
