@@ -1,5 +1,6 @@
 """What every drill asks for, and what it has to prove afterwards."""
 
+import asyncio
 import random
 import sqlite3
 from collections import Counter
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from flask_performance.server.queue.base import Envelope
+from flask_performance.server.queue.journal import Journal
 from tests.support.load import BatchClient, Client, OldClient
 from tests.support.platform import Platform, Project
 from tests.support.waiting import wait_for
@@ -54,3 +57,13 @@ def refused(platform: Platform, reason: str) -> int:
     with closing(sqlite3.connect(platform.data / "accounts.sqlite3", timeout=10)) as accounts:
         query = "select coalesce(sum(batches), 0) from refusals where reason = ?"
         return int(accounts.execute(query, [reason]).fetchone()[0])
+
+
+def put_all(journal: Journal, envelopes: Sequence[Envelope]) -> None:
+    """Returns when all are durable."""
+
+    async def put() -> None:
+        for envelope in envelopes:
+            await journal.put(envelope)
+
+    asyncio.run(put())

@@ -87,6 +87,15 @@ class OldClient(Client):
     """One JSON object a request, as in 2019; what was not acknowledged is not sent again."""
 
     def _step(self, connection: HTTPConnection, number: int) -> None:
+        path, body = self.one(number)
+        self.unanswered.add(path)
+        status, _ = self._post(connection, body, {"Content-Type": "application/json"})
+        self.unanswered.discard(path)  # after a 503 nothing was kept
+        if status == 202:
+            self.acknowledged.append(path)
+
+    def one(self, number: int) -> tuple[str, bytes]:
+        """The path and the body of a request."""
         path = f"/{self.name}/{number}"
         document = {
             "time_used": 0.0123,
@@ -96,12 +105,7 @@ class OldClient(Client):
             "method": "GET",
             "endpoint": "users",
         }
-        self.unanswered.add(path)
-        body = json.dumps(document).encode()
-        status, _ = self._post(connection, body, {"Content-Type": "application/json"})
-        self.unanswered.discard(path)  # after a 503 nothing was kept
-        if status == 202:
-            self.acknowledged.append(path)
+        return path, json.dumps(document).encode()
 
 
 class BatchClient(Client):
@@ -114,7 +118,7 @@ class BatchClient(Client):
         self._pending: tuple[list[str], bytes] | None = None
 
     def _step(self, connection: HTTPConnection, number: int) -> None:
-        paths, body = self._pending = self._pending or self._next()
+        paths, body = self._pending = self._pending or self.next_batch()
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         self.unanswered = set(paths)
         status, _ = self._post(connection, body, headers)
@@ -124,7 +128,8 @@ class BatchClient(Client):
         self.unanswered = set()
         self._pending = None
 
-    def _next(self) -> tuple[list[str], bytes]:
+    def next_batch(self) -> tuple[list[str], bytes]:
+        """The paths and the body, zipped, of the batch after the last one."""
         self._batch += 1
         self._seen += REQUESTS_PER_BATCH
         paths = [f"/{self.name}/{self._batch}/{place}" for place in range(REQUESTS_PER_BATCH)]

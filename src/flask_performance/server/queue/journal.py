@@ -8,6 +8,8 @@ the next write.
 
 import asyncio
 import contextlib
+import logging
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,6 +18,9 @@ from typing import Final
 
 from ..settings import SettingsError
 from .base import Envelope, Queue, QueueFullError, QueueUnavailableError
+from .wal import Damage, damage
+
+log = logging.getLogger(__name__)
 
 #: Version of the tables below (`pragma user_version`).
 SCHEMA: Final = 1
@@ -47,10 +52,15 @@ class Journal(Queue):
         self._path = path
         self._max_waiting = max_waiting
         try:
+            found = damage(path)
+            if found is not None:
+                _set_log_aside(path, found)
             self._writer_connection = self._open()
             self._reader_connection = self._connect()
+            if found is not None:
+                self._check()
             self._waiting = self._measure()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SettingsError(_not_usable(path, "opened", error)) from error
         self._condition = threading.Condition()
         self._pending: list[tuple[Envelope, Waiter]] = []
@@ -87,6 +97,12 @@ class Journal(Queue):
             )
         return connection
 
+    def _check(self) -> None:
+        """Raises sqlite3.DatabaseError where what is left of a damaged file is no database."""
+        [said] = self._reader_connection.execute("pragma quick_check(1)").fetchone()
+        if said != "ok":
+            raise sqlite3.DatabaseError(str(said).replace("\n", " "))
+
     def _measure(self) -> int:
         query = "select coalesce(sum(length(body)), 0) from entry"
         return int(self._reader_connection.execute(query).fetchone()[0])
@@ -101,6 +117,7 @@ class Journal(Queue):
             connection = self._writer_connection
             try:
                 connection.execute("begin immediate")
+                self._tell_of_a_gap(position)
                 connection.execute("delete from entry where id <= ?", [position])
                 updated = connection.execute(
                     "update sqlite_sequence set seq = max(seq, ?) where name = 'entry'", [position]
@@ -114,6 +131,20 @@ class Journal(Queue):
             except sqlite3.Error as error:
                 _roll_back(connection)
                 raise SettingsError(_not_usable(self._path, "written", error)) from error
+
+    def _tell_of_a_gap(self, position: int) -> None:
+        """What this file forgot because the store had it, and the store has not any more."""
+        [first] = self._writer_connection.execute(
+            "select coalesce((select min(id) from entry), "
+            "(select seq + 1 from sqlite_sequence where name = 'entry'), 1)"
+        ).fetchone()
+        if (missing := first - 1 - position) > 0:
+            log.error(
+                "The event store has lost %d batches that it had stored: its file or the log "
+                "beside it is damaged, or older than the journal (a backup, or a new one). A "
+                "backup may have them; the ledger counts them as lost where their process goes on.",
+                missing,
+            )  # fmt: skip
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -234,7 +265,23 @@ class Journal(Queue):
         return self._waiting
 
 
-def _not_usable(path: Path, what: str, error: sqlite3.Error) -> str:
+def _set_log_aside(path: Path, found: Damage) -> None:
+    """Keep a copy for who wants to look, and say what is gone. Raises OSError."""
+    file = path.with_name(f"{path.name}-wal")
+    kept = path.with_name(f"{path.name}-wal.damaged")
+    if file.exists():
+        shutil.copyfile(file, kept)
+        if found.log_is_older:
+            file.unlink()
+    log.error(
+        "The journal's log %s is damaged: %d pages that were durable cannot be read, and batches "
+        "that were acknowledged in the last moments before the end are gone with them. The ledger "
+        "counts them as lost where their process goes on. A copy of the damaged file is %s.",
+        file, found.frames, kept,
+    )  # fmt: skip
+
+
+def _not_usable(path: Path, what: str, error: Exception) -> str:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return f"The journal {path} is in use ({error}). Stop the program that has it open."
     return (
