@@ -26,6 +26,7 @@ EVER = Filter(project_id=1, start_us=0, end_us=2 * START_US)
 
 #: Members that make a batch one that `FaultyStore` cannot store.
 POISONED = {"requests": batch()["requests"] | {"path": ["/poison"] * 3}}
+POISONED_SINGLE = single(path="/poison")
 
 
 class FaultyStore(DuckDBStore):
@@ -310,6 +311,51 @@ def test_requests_in_the_dead_letters_are_dropped_and_not_lost(line: Line) -> No
     line.post(body(batch(2)), body(batch(4)))
     line.wait_for(9)
     assert line.store.ledger(EVER).dropped == {"dead_letter": 3}
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_replayed_dead_letters_move_from_dropped_to_stored(line: Line, merged: bool) -> None:
+    line.post(body(batch(1)), body(batch(2) | POISONED), body(batch(3)), body(POISONED_SINGLE))
+    line.wait_for(6)
+    line.wait_until_done()
+    before = line.store.ledger(EVER)
+    assert (before.stored, before.dropped) == (6, {"dead_letter": 4})
+    if merged:
+        line.store.maintain(3 * START_US)
+    assert line.journal.replay(None) == 2
+    wait_for(lambda: len(line.dead_letters()) == 2, 10, "both to be buried again")
+    line.wait_until_done()
+    assert line.store.ledger(EVER) == before, "what is buried again is counted once"
+    line.store.choke_on = ""
+    assert line.journal.replay(None) == 2
+    line.wait_for(10)
+    line.wait_until_done()
+    if merged:
+        line.store.maintain(3 * START_US)
+    line.stop()
+    line.start()
+    line.post(body(batch(2)), body(batch(4)))
+    line.wait_for(13)
+    after = line.store.ledger(EVER)
+    assert (after.seen, after.stored, after.lost, after.dropped) == (13, 13, 0, {})
+    assert line.dead_letters() == []
+
+
+def test_a_replayed_letter_that_the_ledger_does_not_know_of_is_stored_as_any_batch(
+    line: Line,
+) -> None:
+    line.store.choke_on_receipts = True
+    line.post(body(batch(1) | POISONED))
+    wait_for(lambda: line.dead_letters(), 10, "the batch to be buried")
+    line.wait_until_done()
+    line.store.choke_on_receipts, line.store.choke_on = False, ""
+    line.post(body(batch(2)))
+    line.wait_for(3)
+    assert line.store.ledger(EVER).lost == 3
+    assert line.journal.replay(None) == 1
+    line.wait_for(6)
+    totals = line.store.ledger(EVER)
+    assert (totals.seen, totals.stored, totals.lost, totals.dropped) == (6, 6, 0, {})
 
 
 def test_a_batch_whose_very_ledger_cannot_be_kept_blocks_nobody(

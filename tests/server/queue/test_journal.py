@@ -12,18 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from flask_performance.server.queue import dead_letters
 from flask_performance.server.queue.base import (
     Envelope,
     QueueFullError,
     QueueUnavailableError,
 )
-from flask_performance.server.queue.journal import Journal
+from flask_performance.server.queue.dead_letters import DeadLetter
+from flask_performance.server.queue.journal import SCHEMA, Journal
 from flask_performance.server.settings import SettingsError
 from tests.support.faults import full_disk
 from tests.support.platform import environment
 from tests.support.waiting import wait_for
 
 Open = Callable[..., Journal]
+TABLES_MADE = "select name, sql from sqlite_master where name in ('entry', 'dead_letter')"
 
 
 @pytest.fixture
@@ -205,11 +208,54 @@ def test_dead_letters_are_kept_with_their_reason(open_journal: Open, tmp_path: P
     put(journal, envelope(1))
     ((position, one),) = journal.read(0, 1, 1)
     for reason in ("first", "it is no batch"):
-        journal.bury(position, one, reason)
+        journal.bury(position, one, reason, counted=3)
     journal.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
         rows = connection.execute("select * from dead_letter").fetchall()
-    assert rows == [(position, 7, 1, 1, b"1", "it is no batch")]
+    assert rows == [(position, 7, 1, 1, b"1", "it is no batch", 3)]
+
+
+def test_dead_letters_are_listed_replayed_once_and_deleted(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    file, journal = tmp_path / "journal.sqlite3", open_journal()
+    for number in (1, 2, 3):
+        journal.bury(number, envelope(number, size=100), f"reason {number}", counted=number)
+    put(journal, envelope(9))
+    assert dead_letters.count(file) == 3
+    assert dead_letters.letters(file)[1] == DeadLetter(2, 7, 2, 101, "reason 2", 2)
+    assert dead_letters.body(file, 3) == (True, envelope(3, size=100).body)
+    assert dead_letters.body(file, 4) is None
+    assert [journal.replay([1, 4]), journal.replay([1])] == [1, 0]
+    assert journal.waiting_bytes == 1 + 101
+    replayed = [one for _, one in journal.read(0, 10, 2**30)]
+    assert [(one.received_us, one.counted) for one in replayed] == [(9, 0), (1, 1)]
+    assert dead_letters.delete(file, [2, 4]) == 1
+    assert journal.replay(None) == 1
+    assert dead_letters.letters(file) == []
+
+
+def test_a_journal_of_schema_1_is_migrated_with_what_it_holds(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "journal.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.executescript((Path(__file__).parent / "journal-1.sql").read_text())
+    journal = open_journal()
+    assert [(position, one.received_us) for position, one in journal.read(0, 9, 99)] == [(41, 5)]
+    assert dead_letters.letters(file) == [DeadLetter(7, 1, 6, 4, "no batch", 0)]
+    put(journal, envelope(1))
+    assert journal.read(41, 9, 99)[0][0] == 42
+    journal.close()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (SCHEMA,)
+        made = {name: sql.split() for name, sql in connection.execute(TABLES_MADE)}
+    journal = Journal(tmp_path / "new.sqlite3")
+    journal.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "new.sqlite3")) as connection:
+        fresh = [list(connection.execute(f"pragma table_info({table})")) for table in made]
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        assert [list(connection.execute(f"pragma table_info({table})")) for table in made] == fresh
 
 
 def test_a_newer_journal_is_refused_and_unchanged(open_journal: Open, tmp_path: Path) -> None:

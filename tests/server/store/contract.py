@@ -620,6 +620,18 @@ class StoreContract(ABC):
             seen=7, stored=3, waiting=4, lost=0, dropped={}
         )
 
+    def test_a_replayed_dead_letter_takes_its_refusal_back(self, home: Home) -> None:
+        store = home()
+        store.append(block([], sent_total=3, dead_letters=3), 1)
+        store.append(block([{}] * 3, number=None, dead_letters=-3), 2)
+        for _ in range(3):
+            assert self.ledger(store) == LedgerTotals(
+                seen=3, stored=3, waiting=0, lost=0, dropped={}
+            )
+            store.maintain(NOON_US + HOUR_US)
+            store.close()
+            store = home()
+
     def test_what_the_platform_refused_is_dropped_by_its_own_reason(self, home: Home) -> None:
         store = home()
         store.append(block([{}] * 3, dropped_totals={"error": 1}), 1)

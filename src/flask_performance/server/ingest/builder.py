@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from flask_performance.wire import DROP_REASONS
 
 from ..payload import Batch, Outline, Requests, Single
+from ..queue.base import Envelope
 from ..store.block import (
     INTEGERS,
     TEXTS,
@@ -66,7 +67,7 @@ class BlockBuilder:
         received_us: int,
         message: Batch | Outline | Single,
         reason: PlatformReason,
-    ) -> None:
+    ) -> int:
         """Account for a message that is not stored; of its requests only the number is kept."""
         if isinstance(message, Single):
             instance = self._instance_2019(project_id)
@@ -90,6 +91,29 @@ class BlockBuilder:
                 sent_total=message.ledger.sent,
             )
         self._receipts.append(receipt)
+        return receipt.refused[reason]
+
+    def add_replayed(self, envelope: Envelope, message: Batch | Single) -> None:
+        """What comes back from the dead letters: it was accounted for, and only changes sides."""
+        project_id, received_us = envelope.project_id, envelope.received_us
+        if isinstance(message, Single):
+            stored, instance = 1, self._instance_2019(project_id)
+            self._add_single(project_id, instance, message)
+        else:
+            stored, instance = (
+                len(message.requests), self._instance(_instance_key(project_id, message)),
+            )  # fmt: skip
+            if stored:
+                self._add_requests(project_id, instance, message)
+        self.requests += stored
+        self._receipts.append(
+            Receipt(
+                instance=instance,
+                received_us=received_us,
+                stored=stored,
+                refused={"dead_letter": -envelope.counted},
+            )
+        )
 
     def _add_requests(self, project_id: int, instance: int, batch: Batch) -> None:
         requests = batch.requests
@@ -116,6 +140,13 @@ class BlockBuilder:
         """A request of the 2019 client: it knows the endpoint and not the route."""
         instance = self._instance_2019(project_id)
         self.requests += 1
+        self._add_single(project_id, instance, single)
+        self._single_receipts[instance] = (
+            received_us,
+            self._single_receipts.get(instance, (0, 0))[1] + 1,
+        )
+
+    def _add_single(self, project_id: int, instance: int, single: Single) -> None:
         route = single.endpoint or ""
         self._singles["project_id"].append(project_id)
         self._singles["instance"].append(instance)
@@ -126,10 +157,6 @@ class BlockBuilder:
         self._singles["duration_us"].append(single.duration_us)
         self._singles["status"].append(single.status_code)
         self._single_paths.append(single.path[:MAX_TEXT])
-        self._single_receipts[instance] = (
-            received_us,
-            self._single_receipts.get(instance, (0, 0))[1] + 1,
-        )
 
     def _add_singles(self) -> None:
         count = len(self._single_paths)

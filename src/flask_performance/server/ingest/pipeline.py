@@ -31,6 +31,8 @@ class Refused(msgspec.Struct, frozen=True):
     position: int
     envelope: Envelope
     reason: str
+    #: How many requests of it the ledger counts as dropped.
+    counted: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -60,10 +62,12 @@ def block_of(
         try:
             message = _read(envelope)
         except PayloadError as error:
-            refused.append(Refused(position, envelope, str(error)))
-            _account(builder, new, envelope, _outline(envelope))
+            counted = _account(builder, new, envelope, _outline(envelope))
+            refused.append(Refused(position, envelope, str(error), counted))
             continue
-        if isinstance(message, Single):
+        if envelope.counted:
+            builder.add_replayed(envelope, message)
+        elif isinstance(message, Single):
             builder.add_single(envelope.project_id, envelope.received_us, message)
         elif not new.is_repeat(envelope.project_id, message):
             builder.add_batch(envelope.project_id, envelope.received_us, message)
@@ -72,15 +76,18 @@ def block_of(
     return Taken(builder.build(), refused, taken)
 
 
-def refused_block(envelope: Envelope, has_batch: HasBatch) -> Block:
-    """A block that accounts for an envelope which cannot be stored, and holds nothing of it."""
+def refused_block(envelope: Envelope, has_batch: HasBatch) -> tuple[Block, int]:
+    """A block that accounts for an envelope which cannot be stored, and holds nothing of it.
+
+    And how many of its requests the ledger counts as dropped with it.
+    """
     builder = BlockBuilder()
     try:
         message: Batch | Outline | Single | None = _read(envelope)
     except PayloadError:
         message = _outline(envelope)
-    _account(builder, _Repeats(has_batch), envelope, message)
-    return builder.build()
+    counted = _account(builder, _Repeats(has_batch), envelope, message)
+    return builder.build(), counted
 
 
 def _account(
@@ -88,11 +95,15 @@ def _account(
     new: "_Repeats",
     envelope: Envelope,
     message: Batch | Outline | Single | None,
-) -> None:
-    if message is None:
-        return
+) -> int:
+    """How many of its requests the ledger counts as dropped, now or since it was first buried."""
+    if envelope.counted or message is None:
+        return envelope.counted
     if isinstance(message, Single) or not new.is_repeat(envelope.project_id, message):
-        builder.add_refused(envelope.project_id, envelope.received_us, message, "dead_letter")
+        return builder.add_refused(
+            envelope.project_id, envelope.received_us, message, "dead_letter"
+        )
+    return 0
 
 
 def _outline(envelope: Envelope) -> Outline | None:

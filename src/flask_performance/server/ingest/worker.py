@@ -106,20 +106,20 @@ class IngestWorker:
         except AWAY:
             raise
         except Exception as error:
-            position, envelope = entry
-            self._bury(Refused(position, envelope, f"{type(error).__name__}: {error}"))
-            self._account(entry)
+            self._set_aside(*entry, f"{type(error).__name__}: {error}")
             self._advance([entry])
 
-    def _account(self, entry: tuple[int, Envelope]) -> None:
-        """Tell the ledger of a buried envelope, unless its very numbers are the trouble."""
-        position, envelope = entry
+    def _set_aside(self, position: int, envelope: Envelope, reason: str) -> None:
+        """Bury an envelope and tell the ledger, unless its very numbers are the trouble."""
+        block, counted = refused_block(envelope, self._store.has_batch)
+        self._bury(Refused(position, envelope, reason, counted))
         try:
-            self._append_patiently(refused_block(envelope, self._store.has_batch), position)
+            self._append_patiently(block, position)
         except AWAY:
             raise
         except Exception:
             log.exception("Envelope %d cannot even be counted in the ledger", position)
+            self._bury(Refused(position, envelope, reason, envelope.counted))
             self._append_patiently(EMPTY, position)
 
     def _append(self, entries: Entries) -> int:
@@ -166,4 +166,4 @@ class IngestWorker:
 
     def _bury(self, refused: Refused) -> None:
         log.error("Envelope %d goes to the dead letters: %s", refused.position, refused.reason)
-        self._journal.bury(refused.position, refused.envelope, refused.reason)
+        self._journal.bury(refused.position, refused.envelope, refused.reason, refused.counted)

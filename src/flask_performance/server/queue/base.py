@@ -15,6 +15,8 @@ class Envelope(msgspec.Struct, frozen=True):
     received_us: int
     gzip: bool
     body: bytes
+    #: So many requests of it the ledger counts as dropped: it comes back from the dead letters.
+    counted: int = 0
 
 
 class QueueFullError(Exception):

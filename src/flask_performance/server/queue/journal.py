@@ -12,31 +12,41 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from ..settings import SettingsError
+from . import dead_letters
 from .base import Envelope, Queue, QueueFullError, QueueUnavailableError
 from .wal import Damage, damage
 
 log = logging.getLogger(__name__)
 
 #: Version of the tables below (`pragma user_version`).
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 TABLES: Final = """
     create table entry (
         id integer primary key autoincrement,
         project_id integer not null, received_us integer not null,
-        gzip integer not null, body blob not null
+        gzip integer not null, body blob not null,
+        counted integer not null default 0
     );
     create table dead_letter (
         id integer primary key,
         project_id integer not null, received_us integer not null,
         gzip integer not null, body blob not null,
-        reason text not null
+        reason text not null,
+        counted integer not null default 0
     );
 """
+#: From the schema of the key to the next one.
+MIGRATIONS: Final = {
+    1: """
+    alter table entry add column counted integer not null default 0;
+    alter table dead_letter add column counted integer not null default 0;
+    """
+}
 #: What may wait in the file before clients are told to come later (bytes of bodies).
 MAX_WAITING: Final = 2 * 1024**3
 #: What may wait for the disk at one moment (bytes of bodies).
@@ -94,6 +104,10 @@ class Journal(Queue):
                 f"The journal {self._path} was written by a newer version of Flask-Performance "
                 f"(its schema is {found}, this version knows up to {SCHEMA}). "
                 "Install that version or a later one; nothing was changed."
+            )
+        for schema in range(max(found, 1), SCHEMA) if found else ():
+            connection.executescript(
+                f"begin immediate; {MIGRATIONS[schema]} pragma user_version = {schema + 1}; commit;"
             )
         return connection
 
@@ -232,23 +246,26 @@ class Journal(Queue):
         entries = []
         with _unavailable("read"):
             rows = self._reader_connection.execute(
-                "select id, project_id, received_us, gzip, body from entry "
+                "select id, project_id, received_us, gzip, body, counted from entry "
                 "where id > ? order by id limit ?",
                 [after, limit],
             )
-            for id, project_id, received_us, gzip, body in rows:
-                entries.append((id, Envelope(project_id, received_us, bool(gzip), body)))
+            for id, project_id, received_us, gzip, body, counted in rows:
+                entries.append((id, Envelope(project_id, received_us, bool(gzip), body, counted)))
                 size -= len(body)
                 if size <= 0:
                     break
             rows.close()
         return entries
 
-    def bury(self, id: int, envelope: Envelope, reason: str) -> None:
-        """Keep an envelope that cannot be stored apart from the others, with the reason."""
+    def bury(self, id: int, envelope: Envelope, reason: str, counted: int = 0) -> None:
+        """Keep an envelope that cannot be stored apart from the others, with the reason.
+
+        `counted`: how many requests of it the ledger counts as dropped.
+        """
         with _unavailable("written"):
             self._reader_connection.execute(
-                "insert or replace into dead_letter values (?, ?, ?, ?, ?, ?)",
+                "insert or replace into dead_letter values (?, ?, ?, ?, ?, ?, ?)",
                 [
                     id,
                     envelope.project_id,
@@ -256,8 +273,17 @@ class Journal(Queue):
                     envelope.gzip,
                     envelope.body,
                     reason,
+                    counted,
                 ],
             )
+
+    def replay(self, ids: Collection[int] | None) -> int:
+        """Put dead letters (None: all) into the queue again; how many. Raises sqlite3.Error."""
+        replayed, size = dead_letters.replay(self._path, ids)
+        with self._condition:
+            self._waiting += size
+        self._arrived.set()
+        return replayed
 
     @property
     def waiting_bytes(self) -> int:
