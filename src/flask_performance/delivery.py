@@ -19,9 +19,11 @@ from .encoder import Rows, encode
 from .ledger import Ledger
 from .overhead import Meter
 from .pace import Pace
+from .routes import Declared
 from .rules import Rules
 from .spool import Spool, Spooled
 from .transport import Answer, Transport, TransportError
+from .usage import Usage
 from .wire import Batch, Instance
 
 logger = logging.getLogger("flask_performance")
@@ -80,23 +82,28 @@ class Delivery:
         transport: Transport,
         ledger: Ledger,
         rules: Rules,
+        declared: Declared,
         most_waiting: int,
         spool: Spool | None = None,
+        beat: float = 0,
     ) -> None:
         self._instance = instance
         self._transport = transport
         self._ledger = ledger
         self._rules = rules
+        self._declared = declared
         self._most_rows = max(1, min(MOST_ROWS, most_waiting // 2))
         self._most_in_memory = most_waiting // 2
         self._spool = spool
         self._meter = Meter()
+        self._usage = Usage(beat)
         self._pace = Pace()
         self._search_at = 0.0
         self._rows = Rows()
         self._outbox: deque[Sealed] = deque()
         self._number = 0
         self._told = self._news()  # the ledger as the last sealed batch told it
+        self._beats = False  # a batch is due that says no more than "I live"
         self._failures = 0
         self._over_quota = False
         self._silent_until = 0.0
@@ -125,11 +132,16 @@ class Delivery:
         """Whether sealed batches wait for nothing but their turn."""
         return bool(self._outbox) and self.ready
 
+    def beat(self) -> None:
+        """Nothing happened for long: tell the platform that the process lives all the same."""
+        self._beats = self._number > 0 and not self.refused
+
     def add(self, records: list[Record], offset_ns: int) -> None:
         """Take records in; `offset_ns` as in Rows.add. They count as seen already."""
         if self.refused:
             self._ledger.drop("rejected", len(records))
             return
+        self._usage.take(records)
         self._add_rows(self._rules.apply(records), offset_ns)
         if len(self._rows) >= self._most_rows:
             self._seal()
@@ -203,7 +215,7 @@ class Delivery:
     # -- batches ---------------------------------------------------------------------------------
 
     def _has_news(self) -> bool:
-        return len(self._rows) > 0 or self._news() != self._told
+        return len(self._rows) > 0 or self._beats or self._news() != self._told
 
     def _news(self) -> object:
         ledger = self._ledger
@@ -215,12 +227,17 @@ class Delivery:
         self._number += 1
         self._ledger.sent += len(rows)
         self._told = self._news()
+        self._beats = False
         body = encode(
             self._instance,
             self._number,
             self._ledger.member(),
             rows,
-            overhead=self._meter.member(),
+            more={
+                "overhead": self._meter.member(),
+                "process": self._usage.member(),
+                "routes": self._declared.news(),
+            },
             final=final,
             between=self._pace.give_way,
         )

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from .buffer import Rare, Record
 from .texts import sendable, whole
-from .wire import VERSION, Instance, Ledger, Operation, Overhead, Requests
+from .wire import VERSION, Instance, Ledger, Operation, Requests
 
 #: Longer paths are cut: what a scanner sends must not fill our memory, nor the platform's.
 MOST_PATH: Final = 512
@@ -162,17 +162,23 @@ def nothing() -> None:
     pass
 
 
+NOTHING_MORE: Final[Mapping[str, object]] = {}
+
+
 def encode(
     instance: Instance,
     number: int,
     ledger: Ledger,
     rows: Rows,
     *,
-    overhead: Overhead | None = None,
+    more: Mapping[str, object] = NOTHING_MORE,
     final: bool = False,
     between: Callable[[], None] = nothing,
 ) -> bytes:
-    """One batch as gzipped JSON. `between` is called now and then, to let others do something."""
+    """One batch as gzipped JSON. `between` is called now and then, to let others do something.
+
+    :param more: optional members of the batch by name; those that say nothing are left out.
+    """
     members: dict[str, Any] = {
         "version": VERSION,
         "instance": instance,
@@ -181,8 +187,7 @@ def encode(
         "ledger": ledger,
         "operations": rows.operations,
     }
-    if overhead:
-        members["overhead"] = overhead
+    members |= {name: value for name, value in more.items() if value}
     if final:
         members["final"] = True
     columns = _object(rows.requests(), between)

@@ -78,7 +78,14 @@ class PerformanceCollector:
         app.extensions[EXTENSION] = None
         if transport is None:
             return
-        sender = Sender(options, transport, self._hooks, root=app.root_path, debug=app.debug)
+        sender = Sender(
+            options,
+            transport,
+            self._hooks,
+            app=weakref.ref(app),
+            root=app.root_path,
+            debug=app.debug,
+        )
         notes = ExceptionNotes(app, sender.buffer)
         wrapped = wrap(app.wsgi_app, sender.buffer, self._hooks)
         app.wsgi_app = wrapped  # type: ignore[method-assign,assignment]

@@ -2,8 +2,8 @@
 
     Buffer ── take ──▶ Delivery (rows, numbered batches) ── Transport ──▶ platform
 
-The thread starts with the process's first request and starts again after a fork. It sleeps without
-waking while there is nothing to do.
+The thread starts with the process's first request and starts again after a fork. While there is
+nothing to do it sleeps, and wakes every two minutes to say that the process lives.
 """
 
 import atexit
@@ -27,6 +27,8 @@ from .threads import shares_threads, uwsgi_without_threads
 from .transport import Transport
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from .delivery import Delivery
     from .spool import Spool
 
@@ -38,6 +40,9 @@ SLICE: Final = 500
 LAST_FLUSH: Final = 2.0
 #: This part of it is for the network; in the rest, what found no answer is written to the spool.
 NETWORK_SHARE: Final = 0.9
+#: A process without requests says so often (seconds) that it lives: often enough that the platform,
+#: which takes one that is silent for five minutes for gone, may miss one.
+BEAT: Final = 120.0
 #: After a thread that could not start, or failed, the next one waits so long (seconds).
 START_PAUSE: Final = 5.0
 
@@ -59,9 +64,11 @@ class Sender:
         transport: Transport,
         hooks: Hooks,
         *,
+        app: "weakref.ref[Flask] | None" = None,
         root: str = ".",
         debug: bool = False,
     ) -> None:
+        self._app = app
         self._options = options
         self._transport = transport
         self._hooks = hooks
@@ -241,6 +248,7 @@ class Sender:
         with _imports:
             from .delivery import Delivery
             from .identity import flask_version, identify
+            from .routes import Declared
             from .rules import Rules
 
             flask_version()
@@ -248,7 +256,14 @@ class Sender:
         instance = identify(self._options, self._root, debug=self._debug)
         rules = Rules(self._options.ignore, self._hooks, self.ledger)
         return Delivery(
-            instance, self._transport, self.ledger, rules, self._options.buffer, self._open_spool()
+            instance,
+            self._transport,
+            self.ledger,
+            rules,
+            Declared(self._app),
+            self._options.buffer,
+            self._open_spool(),
+            BEAT,
         )
 
     def _open_spool(self) -> "Spool | None":
@@ -279,15 +294,20 @@ class Sender:
         if not delivery.pending and not self._flushes and self._leave_by is None:
             self.buffer.idle = True
             if not self.buffer and not self._flushes and self._leave_by is None:
-                self._wait()
+                self._doze(delivery)
             self.buffer.idle = False
         if not self._flushes and self._leave_by is None and not delivery.behind:
             self._wait(self._options.interval)
 
-    def _wait(self, seconds: float = -1) -> None:
-        """Sleep until somebody rings, or so long."""
-        if self._bell is not None:  # pragma: no branch  a thread has one
-            self._bell.acquire(timeout=seconds)
+    def _doze(self, delivery: "Delivery") -> None:
+        """Sleep until there is something to do, or until it is time to say that we live."""
+        rung = self._wait(-1 if delivery.refused else BEAT)
+        if not rung:
+            delivery.beat()
+
+    def _wait(self, seconds: float) -> bool:
+        """Sleep until somebody rings (True), or so long."""
+        return self._bell is not None and self._bell.acquire(timeout=seconds)
 
     def _collect(self, delivery: "Delivery") -> None:
         """Bring records from the buffer to the rows, a slice at a time."""

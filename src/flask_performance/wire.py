@@ -33,6 +33,8 @@ MAX_BODY: Final = 8 * 1024 * 1024
 MAX_DECODED: Final = 32 * 1024 * 1024
 #: The most requests one batch may carry.
 MAX_REQUESTS: Final = 10_000
+#: The most rules that a process may declare.
+MAX_RULES: Final = 10_000
 
 
 class Instance(TypedDict):
@@ -94,6 +96,36 @@ class Overhead(TypedDict):
     sender_cpu_us: NotRequired[int]  # processor time of the sender since the process started
 
 
+class Process(TypedDict):
+    """What the process uses and how busy it is, as of the moment this batch was cut.
+
+    Totals only grow while the instance lives, so that what came between two batches is their
+    difference. A client leaves out what it cannot know.
+    """
+
+    memory_bytes: NotRequired[int]  # resident
+    cpu_us: NotRequired[int]  # processor time of the whole process since it started
+    busy_us: NotRequired[int]  # durations of all requests that ended, ignored ones included
+    concurrent: NotRequired[int]  # most requests under way at once since the batch before
+    threads: NotRequired[int]
+    beat_us: NotRequired[int]  # without requests, too, a batch comes this often; 0: none does
+
+
+class Rule(TypedDict):
+    """A route that the app declares, called or not."""
+
+    rule: str
+    methods: list[str]  # without the HEAD and OPTIONS that Flask adds; empty: every method
+    endpoint: NotRequired[str]
+
+
+class Routes(TypedDict):
+    """All that an app of the process declares; it replaces what the instance said before."""
+
+    app: NotRequired[str]  # its name, where several report to one project
+    rules: list[Rule]
+
+
 class Batch(TypedDict):
     """One POST. Batches of an instance are numbered from 1, so that a repeat is recognised."""
 
@@ -105,4 +137,6 @@ class Batch(TypedDict):
     operations: list[Operation]
     requests: Requests
     overhead: NotRequired[Overhead]
+    process: NotRequired[Process]
+    routes: NotRequired[Routes]  # in the first batch of an instance, and when they changed
     final: NotRequired[bool]  # the process says goodbye: nothing waits any more

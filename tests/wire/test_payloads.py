@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
@@ -13,13 +14,23 @@ from flask_performance import PerformanceCollector
 from flask_performance.server.payload import Batch, Single, decode, unpack
 from flask_performance.testing import rows
 from flask_performance.transport import Answer, Transport
-from flask_performance.wire import DROP_REASONS, Instance, Ledger, Operation, Overhead, Requests
+from flask_performance.wire import (
+    DROP_REASONS,
+    Instance,
+    Ledger,
+    Operation,
+    Overhead,
+    Process,
+    Requests,
+    Routes,
+    Rule,
+)
 from flask_performance.wire import Batch as BatchMembers
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
 SCHEMA = json.loads((DOCS / "wire-format.schema.json").read_text())
-BATCHES = ["minimal.json", "full.json", "final.json", "future.json"]
+BATCHES = ["minimal.json", "full.json", "final.json", "process.json", "future.json"]
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -40,6 +51,9 @@ def test_the_platform_reads_recorded_batches(name: str) -> None:
     if name == "full.json":
         for column in Requests.__annotations__:
             assert getattr(batch.requests, column) == recorded["requests"][column]
+    for name in ("process", "routes"):
+        if name in recorded and name in BatchMembers.__annotations__:
+            assert msgspec.to_builtins(getattr(batch, name)) == recorded[name]
 
 
 def test_the_platform_reads_the_request_of_2019() -> None:
@@ -97,6 +111,12 @@ def test_what_our_client_writes_has_the_documented_shape() -> None:
     assert last["final"] is True
     assert 0 < last["overhead"]["request_ns"] < 1_000_000
     assert last["overhead"]["sender_cpu_us"] > 0
+    assert last["process"]["busy_us"] > 0
+    assert last["process"]["cpu_us"] > 0
+    first: Any = json.loads(zlib.decompress(transport.bodies[0], wbits=31))
+    assert {"rule": "/orders/<int:number>", "methods": ["POST"], "endpoint": "order"} in (
+        first["routes"]["rules"]
+    )
     assert last["ledger"] == {"seen": 3, "sent": 2, "dropped": {"ignored": 1}}
 
 
@@ -123,6 +143,9 @@ def test_schema_types_and_page_name_the_same_members() -> None:
         (properties, BatchMembers),
         (properties["instance"]["properties"], Instance),
         (properties["overhead"]["properties"], Overhead),
+        (properties["process"]["properties"], Process),
+        (properties["routes"]["properties"], Routes),
+        (properties["routes"]["properties"]["rules"]["items"]["properties"], Rule),
         (properties["ledger"]["properties"], Ledger),
         (properties["operations"]["items"]["properties"], Operation),
         (properties["requests"]["properties"], Requests),
@@ -137,4 +160,5 @@ def test_schema_types_and_page_name_the_same_members() -> None:
 def test_the_page_shows_recorded_payloads() -> None:
     page = (DOCS / "wire-format.md").read_text()
     assert (HERE / "full.json").read_text() in page
+    assert (HERE / "process.json").read_text() in page
     assert (HERE / "single-2019.json").read_text() in page

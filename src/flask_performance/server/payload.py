@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from flask_performance.wire import MAX_DECODED, MAX_REQUESTS, OUTCOMES, VERSION
+from flask_performance.wire import MAX_DECODED, MAX_REQUESTS, MAX_RULES, OUTCOMES, VERSION
 
 #: The end of the year 9999, in microseconds: what a `datetime` can still show.
 MAX_TIME_US: Final = 253_402_300_799_999_999
@@ -30,6 +30,10 @@ MAX_SIZE: Final = 10**18
 SMALL: Final = 256 * 1024
 #: What all reasons of dropping may take there (bytes of JSON).
 MAX_REASONS_JSON: Final = 64 * 1024
+#: What all declared routes may take (bytes of JSON).
+MAX_ROUTES_JSON: Final = 4 * 1024 * 1024
+#: More methods than HTTP has.
+MAX_METHODS: Final = 100
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Duration = Annotated[int, Meta(ge=0, le=MAX_DURATION_US)]
@@ -99,6 +103,31 @@ class Requests(Struct, frozen=True):
         return len(self.start_us)
 
 
+class Overhead(Struct, frozen=True, omit_defaults=True):
+    request_ns: Count | None = None
+    sender_cpu_us: Count | None = None
+
+
+class Process(Struct, frozen=True, omit_defaults=True):
+    memory_bytes: Size | None = None
+    cpu_us: Count | None = None
+    busy_us: Count | None = None
+    concurrent: Count | None = None
+    threads: Count | None = None
+    beat_us: Count | None = None
+
+
+class Rule(Struct, frozen=True, omit_defaults=True):
+    rule: str
+    methods: Annotated[list[str], Meta(max_length=MAX_METHODS)]
+    endpoint: str | None = None
+
+
+class Routes(Struct, frozen=True, omit_defaults=True):
+    rules: Annotated[list[Rule], Meta(max_length=MAX_RULES)]
+    app: str | None = None
+
+
 class Batch(Struct, frozen=True):
     """What a client of version 1 posts. Members it has beyond these are skipped."""
 
@@ -109,6 +138,9 @@ class Batch(Struct, frozen=True):
     ledger: Ledger
     operations: Annotated[list[Operation], Meta(max_length=MAX_REQUESTS)]
     requests: Requests
+    overhead: Overhead | None = None
+    process: Process | None = None
+    routes: Routes | None = None
     final: bool = False
 
 
@@ -181,6 +213,7 @@ class Long(Struct, frozen=True):
 
     ledger: Ledger = Ledger()
     requests: RawColumns = RawColumns()
+    routes: msgspec.Raw = msgspec.Raw()
 
 
 _batch = msgspec.json.Decoder(Batch)
@@ -239,6 +272,10 @@ def _weigh(long: Long) -> None:
         raise PayloadError(
             f"`ledger.dropped` takes more than {MAX_REASONS_JSON:,} bytes; it may name at most "
             f"{MAX_REASONS} reasons."
+        )
+    if len(bytes(long.routes)) > MAX_ROUTES_JSON:
+        raise PayloadError(
+            f"`routes` takes more than {MAX_ROUTES_JSON:,} bytes; declare at most {MAX_RULES:,}."
         )
     for name in Requests.__struct_fields__:
         column = bytes(getattr(long.requests, name))
