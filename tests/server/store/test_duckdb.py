@@ -27,6 +27,7 @@ from tests.support.faults import full_disk
 from .builders import NOON_US, block
 from .contract import DAY, StoreContract
 from .contract_apdex import ApdexContract
+from .contract_bounds import BoundsContract
 from .contract_kept import KeptContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
@@ -35,7 +36,7 @@ def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
 
 
-class TestDuckDB(StoreContract, ApdexContract, KeptContract):
+class TestDuckDB(StoreContract, ApdexContract, BoundsContract, KeptContract):
     """The contract of every home."""
 
     @classmethod

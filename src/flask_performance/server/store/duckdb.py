@@ -9,15 +9,15 @@ DuckDBReader  questions           every question has a cursor of its own; snapsh
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import duckdb
-import msgspec
 import numpy as np
 
 from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention
-from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey
+from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
+from .bounds import bounded
 from .duckdb_file import REMEMBER_US, DuckDBFile
 from .known import KnownInstance
 from .queries import load, named
@@ -53,6 +53,24 @@ def _registered(
         # A failed transaction refuses this too, and its own error is the one to tell.
         with contextlib.suppress(duckdb.Error):
             connection.unregister("block")
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    ids: Iterable[int],
+    keys: Sequence[OperationKey] | Sequence[InstanceKey],
+) -> None:
+    """Rows of an id and a key's fields, all at once: one by one they cost 0.4 ms each."""
+    if not keys:
+        return
+    columns = {"id": np.fromiter(ids, "i4", len(keys))}
+    for name in keys[0].__struct_fields__:
+        values = [getattr(key, name) for key in keys]
+        # DuckDB casts texts; the type of numbers it would guess from some of them.
+        columns[name] = text_column([None if one is None else str(one) for one in values])
+    with _registered(connection, columns):
+        connection.execute(f"insert into {table} by name from block")  # nosec B608
 
 
 class DuckDBStore(DuckDBFile):
@@ -100,28 +118,26 @@ class DuckDBStore(DuckDBFile):
     def _operation_ids(
         self, connection: duckdb.DuckDBPyConnection, keys: list[OperationKey]
     ) -> Column:
-        for key in keys:
-            if key not in self._operations:
-                connection.execute(
-                    "insert into operation values (?, ?, ?, ?, ?)",
-                    [self._next_operation, key.project_id, key.method, key.route, key.endpoint],
-                )
-                self._operations[key] = self._next_operation
-                self._next_operation += 1
-        return np.array([self._operations[key] for key in keys], dtype="i4")
+        stored = bounded(keys, self._operations.keys())
+        new = [key for key in dict.fromkeys(stored.values()) if key not in self._operations]
+        ids = range(self._next_operation, self._next_operation + len(new))
+        _insert(connection, "operation", ids, new)
+        self._operations.update(zip(new, ids, strict=True))
+        self._next_operation += len(new)
+        return np.array([self._operations[stored[key]] for key in keys], dtype="i4")
 
     def _instance_ids(
         self, connection: duckdb.DuckDBPyConnection, keys: list[InstanceKey]
     ) -> Column:
-        for key in keys:
-            if (key.project_id, key.wire_id) not in self._instances:
-                connection.execute(
-                    "insert into instance values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [self._next_instance, *msgspec.structs.astuple(key)],
-                )
-                self._instances[key.project_id, key.wire_id] = self._next_instance
-                self._next_instance += 1
-        return np.array([self._instances[key.project_id, key.wire_id] for key in keys], dtype="i4")
+        names = [(key.project_id, key.wire_id) for key in keys]
+        new = {
+            name: key for name, key in zip(names, keys, strict=True) if name not in self._instances
+        }
+        ids = range(self._next_instance, self._next_instance + len(new))
+        _insert(connection, "instance", ids, list(new.values()))
+        self._instances.update(zip(new, ids, strict=True))
+        self._next_instance += len(new)
+        return np.array([self._instances[name] for name in names], dtype="i4")
 
     def _append_receipts(
         self,
