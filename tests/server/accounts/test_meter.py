@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_performance.server.accounts import KnownKey, Meter, intake, projects, teams
+from flask_performance.server.accounts import KnownKey, Meter, intake, projects, quotas, teams
 from flask_performance.server.accounts.database import open_engine
 from flask_performance.server.accounts.models import Key, Project, db
 from flask_performance.server.accounts.quotas import LONGEST_WAIT, Month
@@ -102,6 +102,23 @@ def test_a_batch_larger_than_the_quota_is_taken_when_the_minute_is_fresh(
     clock.now += 60
     assert meter.admit(key, 500) is None
     assert meter.admit(key, 1) is not None
+
+
+def test_a_day_has_so_many_instances_of_a_project(
+    meter: Meter, clock: Clock, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas, "MOST_INSTANCES", 3)
+    clock.now = BEFORE_MIDNIGHT
+    key = known(project)
+    assert [meter.admit(key, 1, name) for name in "abcab"] == [None] * 5
+    over = meter.admit(key, 1, "d")
+    assert over is not None
+    assert (over.reason, over.quota, over.seconds) == ("instances", 3, LONGEST_WAIT)
+    assert meter.admit(key, 1, "c") is None, "who spoke today goes on"
+    assert meter.admit(key, 1) is None, "the client of 2019 is one instance"
+    assert meter.admit(key._replace(project_id=key.project_id + 1), 1, "d") is None
+    clock.now += 3605  # the next day
+    assert meter.admit(key, 1, "d") is None
 
 
 def test_the_months_quota_ends_with_the_month(meter: Meter, clock: Clock, project: Project) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from flask_performance.server.accounts import KeysUnavailableError, KnownKey, Meter
+from flask_performance.server.accounts import KeysUnavailableError, KnownKey, Meter, quotas
 from flask_performance.server.collector import endpoint
 from flask_performance.server.collector.endpoint import Collector, _count
 from flask_performance.server.payload import SMALL
@@ -279,6 +279,18 @@ def test_over_the_quota_of_a_minute(desk: Desk) -> None:
     assert refused(desk) == {"minute_quota": 1}
     desk.now += 55
     assert desk.ask(body(batch(requests=10))).status == 202
+
+
+def test_over_the_instances_of_a_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "MOST_INSTANCES", 2)
+    for name in ("a", "b", "a"):
+        assert desk.ask(body(batch(instance={"id": name}))).status == 202
+    answer = desk.ask(zipped(batch(instance={"id": "c"})), headers=GZIP)
+    assert answer.status == 429
+    assert int(answer.headers["retry-after"]) <= quotas.LONGEST_WAIT
+    assert "its quota of 2 processes a day" in answer.json()["error"]
+    assert len(desk.kept()) == 3
+    assert refused(desk) == {"instances": 1}
 
 
 def test_over_the_quota_of_a_month(desk: Desk) -> None:

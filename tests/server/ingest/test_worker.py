@@ -251,7 +251,8 @@ def test_unknown_methods_are_one_method_and_long_texts_are_cut(line: Line) -> No
         for row in line.rows()
         for text in (row.path, row.route, row.endpoint, row.host, row.exception)
     ]
-    assert {len(text) for text in texts if text and len(text) > 100} == {2048}
+    assert {len(text) for text in texts if text and len(text) > 100} == {2048, 200}
+    assert {len(row.host) for row in line.rows() if row.host} == {200}
 
 
 OTHER = {"id": "b" * 32}

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .keys import KnownKey
 from .models import Key, Project, Refusal, Usage
-from .quotas import Over, QuotaReason, Quotas
+from .quotas import Instances, Over, QuotaReason, Quotas
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Reason = Literal["revoked_key", "malformed", "too_large", "wrong_type", "busy"] | QuotaReason
 #: Refusals this far apart (seconds) are two rows of refusals, not one: longer than a client waits.
 PAUSE: Final = 3 * 60
-PAUSES: Final[dict[str, int]] = {"month_quota": 2 * 3600}
+PAUSES: Final[dict[str, int]] = {"month_quota": 2 * 3600, "instances": 2 * 3600}
 #: Processes of a project whose refused batch is remembered, and for how long (seconds).
 MOST_HELD: Final = 1_000
 HELD_LIFE: Final = 2 * 3600
@@ -55,6 +55,7 @@ class Meter:
         self._lock = threading.Lock()
         self._saving = threading.Lock()
         self._quotas = Quotas()
+        self._instances = Instances()
         #: Unsaved: requests and last use by key; refusals by project and reason.
         self._used: dict[int, tuple[int, float]] = {}
         self._refused: dict[tuple[int, str], Burst] = {}
@@ -70,11 +71,13 @@ class Meter:
 
     # -- on the collector's event loop -----------------------------------------------------------
 
-    def admit(self, key: KnownKey, requests: int) -> Over | None:
+    def admit(self, key: KnownKey, requests: int, instance: str | None = None) -> Over | None:
         """Count so many requests of a key, unless a quota has no room for them: then say which."""
         now = self._now()
         with self._lock:
             over = self._quotas.over(key, requests, now)
+            if over is None and instance is not None:
+                over = self._instances.over(key.project_id, instance, now)
             if over is None:
                 self._quotas.add(key.project_id, requests, now)
         return over

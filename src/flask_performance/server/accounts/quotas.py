@@ -5,7 +5,7 @@ and months are UTC's.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -15,7 +15,12 @@ from .keys import KnownKey
 #: Over the month's quota a client asks again after this long at most (seconds): it may be raised.
 LONGEST_WAIT = 3600
 
-QuotaReason = Literal["minute_quota", "month_quota"]
+#: Processes of a project that may speak in a day (UTC's). Whoever holds a DSN may make them up, and
+#: the platform remembers each; who recycles workers comes nowhere near.
+MOST_INSTANCES = 20_000
+DAY = 24 * 3600
+
+QuotaReason = Literal["minute_quota", "month_quota", "instances"]
 
 
 class Over(NamedTuple):
@@ -102,6 +107,30 @@ class Quotas:
         """What was taken could not be saved."""
         self._fresh.update(self._saving)
         self._saving = Counter()
+
+
+class Instances:
+    """Which processes of a project spoke today, in memory. Not for threads, as `Quotas`.
+
+    A restart forgets them: the day begins anew then.
+    """
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._today: defaultdict[int, set[str]] = defaultdict(set)
+
+    def over(self, project_id: int, instance: str, now: float) -> Over | None:
+        """Take an instance in, unless it is new and there are too many already."""
+        day, second = divmod(int(now), DAY)
+        if day != self._day:
+            self._day = day
+            self._today.clear()
+        known = self._today[project_id]
+        if instance not in known:
+            if len(known) >= MOST_INSTANCES:
+                return Over("instances", MOST_INSTANCES, min(LONGEST_WAIT, DAY - second))
+            known.add(instance)
+        return None
 
 
 def _fits(taken: int, requests: int, quota: int) -> bool:

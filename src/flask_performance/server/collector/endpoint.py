@@ -40,7 +40,11 @@ REASONS: Final[dict[int, Reason]] = {
     400: "malformed", 413: "too_large", 415: "wrong_type", 503: "busy",
 }  # fmt: skip
 #: What a quota counts, in words.
-QUOTAS: Final[dict[str, str]] = {"minute_quota": "a minute", "month_quota": "a month"}
+QUOTAS: Final[dict[str, str]] = {
+    "minute_quota": "requests a minute",
+    "month_quota": "requests a month",
+    "instances": "processes a day",
+}
 #: The collector's address and one slash more, which a 2019 client may be configured with.
 ADDRESS: Final = re.compile(r"/v1/collector/([^/]+)/?")
 
@@ -149,7 +153,7 @@ class Collector:
 
     def _admit(self, key: KnownKey, requests: int, instance: str | None) -> None:
         """Raises Refusal where a quota has no room."""
-        over = self._meter.admit(key, requests)
+        over = self._meter.admit(key, requests, instance)
         if over is not None:
             self._meter.refuse(key, over.reason)
             self._meter.hold(key, requests, instance, over.reason)
@@ -170,7 +174,7 @@ class Collector:
 def _over_quota(over: Over) -> Refusal:
     return Refusal(
         429,
-        f"The project is over its quota of {over.quota:,} requests {QUOTAS[over.reason]}; "
+        f"The project is over its quota of {over.quota:,} {QUOTAS[over.reason]}; "
         f"send it again in {over.seconds:,} s.",
         (b"retry-after", b"%d" % over.seconds),
     )

@@ -33,6 +33,8 @@ OTHER_METHOD: Final = "_OTHER"
 OTHER_REASON: Final[PlatformReason] = "other"
 #: Texts are cut at this many characters.
 MAX_TEXT: Final = 2048
+#: What an instance says of itself is cut at this many: pages and rollups repeat it.
+MAX_LABEL: Final = 200
 #: The 2019 client does not say which process it is; a project has one instance for all of them.
 INSTANCE_2019: Final = "2019"
 
@@ -211,7 +213,7 @@ def _instance_key(project_id: int, batch: Batch) -> InstanceKey:
         pid=said.pid,
         started_us=said.started_us,
         **{
-            name: (value := getattr(said, name)) and value[:MAX_TEXT]
+            name: (value := getattr(said, name)) and value[:MAX_LABEL]
             for name in ("host", "environment", "release", "client", "python", "flask")
         },
     )

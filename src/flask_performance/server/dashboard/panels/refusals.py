@@ -33,6 +33,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "The quota of requests a month had no room",
         "The app sends them again when there is. The quota is in the project's settings.",
     ),
+    "instances": (
+        "More processes than a project may have in a day",
+        "Look for workers that restart all the time, or for somebody else who has the DSN.",
+    ),
     "busy": (
         "The server could keep nothing just then",
         "Nothing to do: the app sends it again. The server's log says why.",
