@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from flask_performance.server.settings import MailServer, Settings, SettingsError, SignUp
+from flask_performance.server.settings import (
+    LogFormat,
+    MailServer,
+    Settings,
+    SettingsError,
+    SignUp,
+)
 
 
 def test_an_argument_wins_over_the_environment_over_the_default(
@@ -40,6 +46,16 @@ def test_the_address(said: str, url: str | None) -> None:
 def test_an_address_without_a_scheme_is_refused(said: str) -> None:
     with pytest.raises(SettingsError, match=f"FLASK_PERFORMANCE_URL is '{said}'.*https://"):
         Settings.read("x", {"FLASK_PERFORMANCE_URL": said})
+
+
+def test_how_the_log_is_written() -> None:
+    assert Settings.read("x", {}).log is LogFormat.TEXT
+    assert Settings.read("x", {"FLASK_PERFORMANCE_LOG": "JSON"}).log is LogFormat.JSON
+    assert Settings.read("x", {"FLASK_PERFORMANCE_LOG_LEVEL": "Debug"}).log_level == "debug"
+    with pytest.raises(SettingsError, match=r"FLASK_PERFORMANCE_LOG is 'xml'.*text, json"):
+        Settings.read("x", {"FLASK_PERFORMANCE_LOG": "xml"})
+    with pytest.raises(SettingsError, match=r"FLASK_PERFORMANCE_LOG_LEVEL is 'loud'.*debug"):
+        Settings.read("x", {"FLASK_PERFORMANCE_LOG_LEVEL": "loud"})
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from .folder import exclusive
 from .ingest.worker import IngestWorker
 from .jobs import JobRunner, jobs
 from .live.hub import LiveHub
+from .logs import GRANIAN
 from .proxies import behind
 from .queue.journal import Journal
 from .settings import Settings, SettingsError
@@ -68,7 +69,8 @@ class Web(Flask):
     def log_exception(self, exc_info: Any) -> None:
         """Names the rule: the path of a reset or an invitation opens an account or a team."""
         rule = request.url_rule.rule if request.url_rule else "an unknown address"
-        self.logger.error("Exception on %s [%s]", rule, request.method, exc_info=exc_info)
+        said = {"rule": rule, "method": request.method}
+        log.error("Exception on %(rule)s [%(method)s]", said, exc_info=exc_info)
 
 
 def create_web(settings: Settings, store: EventStore) -> Flask:
@@ -224,6 +226,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
         backpressure=CONNECTIONS,
         websockets=False,
         log_level=LogLevels.error,
+        log_dictconfig=GRANIAN,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
     )
     loop = asyncio.get_running_loop()
@@ -232,7 +235,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
         loop.add_signal_handler(number, ended.set)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(ended.wait())
-    log.info("Flask-Performance is ready at %s", _address(host, port))
+    log.info("Flask-Performance is ready at %(address)s", {"address": _address(host, port)})
     with parts.web.app_context():
         first.announce()
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)

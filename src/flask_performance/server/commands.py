@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from . import logs
 from .accounts.commands import GROUPS, data_option
 from .demo.command import demo
-from .settings import Settings, SettingsError
+from .settings import LogFormat, Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,16 +32,20 @@ def cli() -> None:
 @data_option
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the platform: collector, pages and API in this one process."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        settings = Settings.read(data)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    logs.configure(settings.log_level, as_json=settings.log is LogFormat.JSON)
     from .app import run  # half a second that no other command needs
 
     try:
-        run(Settings.read(data), host, port)
+        run(settings, host, port)
     except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+        if settings.log is LogFormat.TEXT:
+            raise click.ClickException(str(error)) from error
+        log.critical("The server does not start: %(reason)s", {"reason": error})
+        sys.exit(1)
 
 
 cli.add_command(demo)

@@ -78,4 +78,7 @@ class JobRunner:
         try:
             job.run()
         except Exception:
-            log.exception("Timed work failed and runs again in %g s: %s", job.seconds, job.words)
+            log.exception(
+                "Timed work failed and runs again in %(seconds)g s: %(job)s",
+                {"seconds": job.seconds, "job": job.words},
+            )

@@ -2,7 +2,7 @@
 
 import enum
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -26,6 +26,17 @@ class SignUp(enum.StrEnum):
     OPEN = "open"  # anybody
     INVITE = "invite"  # whoever holds an invitation to a team
     CLOSED = "closed"  # nobody; `flask-performance user create` makes accounts
+
+
+class LogFormat(enum.StrEnum):
+    """How `serve` writes its log."""
+
+    TEXT = "text"  # for people
+    JSON = "json"  # an object a line
+
+
+#: How much of it, from much to little.
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,11 @@ class Settings:
     #: What the button of the log-in page calls it (FLASK_PERFORMANCE_OIDC_NAME). None: its host.
     oidc_name: str | None = None
 
+    #: How the log is written (FLASK_PERFORMANCE_LOG), and from which level on
+    #: (FLASK_PERFORMANCE_LOG_LEVEL).
+    log: LogFormat = LogFormat.TEXT
+    log_level: str = "info"
+
     @property
     def secure(self) -> bool:
         """Whether people reach this server by HTTPS."""
@@ -111,7 +127,7 @@ class Settings:
         settings = cls(
             data=folder.expanduser().absolute(),
             url=_url(environ.get(PREFIX + "URL")),
-            signup=_signup(environ.get(PREFIX + "SIGNUP")),
+            signup=SignUp(_one_of("SIGNUP", tuple(SignUp), environ, SignUp.INVITE)),
             smtp_url=environ.get(PREFIX + "SMTP_URL") or None,
             mail_from=environ.get(PREFIX + "MAIL_FROM") or None,
             proxies=_proxies(environ.get(PREFIX + "PROXIES")),
@@ -119,6 +135,8 @@ class Settings:
             oidc_client_id=environ.get(PREFIX + "OIDC_CLIENT_ID") or None,
             oidc_client_secret=environ.get(PREFIX + "OIDC_CLIENT_SECRET") or None,
             oidc_name=environ.get(PREFIX + "OIDC_NAME") or None,
+            log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
+            log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
         )
         _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail
         _check_sign_on(settings)
@@ -134,13 +152,13 @@ def _url(said: str | None) -> str | None:
     return said.rstrip("/") if said else None
 
 
-def _signup(said: str | None) -> SignUp:
-    try:
-        return SignUp(said.strip().lower()) if said else SignUp.INVITE
-    except ValueError as error:
-        raise SettingsError(
-            f"{PREFIX}SIGNUP is {said!r}, but must be one of {', '.join(SignUp)}."
-        ) from error
+def _one_of(name: str, words: Sequence[str], environ: Mapping[str, str], default: str) -> str:
+    """What a setting says that takes one of some words."""
+    said = environ.get(PREFIX + name)
+    word = said.strip().lower() if said else default
+    if word not in words:
+        raise SettingsError(f"{PREFIX}{name} is {said!r}, but must be one of {', '.join(words)}.")
+    return word
 
 
 def _proxies(said: str | None) -> int:

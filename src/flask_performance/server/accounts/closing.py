@@ -50,7 +50,10 @@ def close(user: User) -> list[int]:
             hold(team)
         _refuse(user)
         ids = _take_teams(user)
-        log.warning("%s deleted the account and %d projects with it", user.email, len(ids))
+        log.warning(
+            "%(person)s deleted the account and %(projects)d projects with it",
+            {"person": user.email, "projects": len(ids)},
+        )
         db.session.delete(user)
         db.session.commit()
     except BaseException:

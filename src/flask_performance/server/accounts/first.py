@@ -13,6 +13,8 @@ from typing import Final
 
 from flask import Flask, current_app
 
+from flask_performance.server.logs import FOR_THE_OPERATOR
+
 from . import users
 from .dsn import server_url
 
@@ -70,7 +72,11 @@ def link() -> str | None:
 def announce() -> None:
     """Write the link to the log, for who runs the server."""
     if address := link():
-        log.info("Nobody has an account yet. Make the first one here: %s", address)
+        log.warning(
+            "Nobody has an account yet. Make the first one here: %(link)s",
+            {"link": address},
+            extra=FOR_THE_OPERATOR,
+        )
 
 
 def announce_new() -> None:

@@ -15,6 +15,8 @@ from flask import Flask, current_app, g
 from flask_security import MailUtil
 from flask_security.utils import send_mail
 
+from flask_performance.server.logs import FOR_THE_OPERATOR
+
 from .dsn import server_url, settings
 from .outbox import MailError, Outbox
 
@@ -124,8 +126,12 @@ def _log(subject: str, recipient: str | tuple[str, str], reset_token: str | None
     """The other mails say nothing that a log should."""
     if reset_token is not None:
         log.warning(
-            "%s for %s: no mail server is configured, so hand this link to its owner: %s",
-            subject,
-            recipient,
-            link("security.reset_password", token=reset_token),
+            "%(subject)s for %(person)s: no mail server is configured, so hand this link to its "
+            "owner: %(link)s",
+            {
+                "subject": subject,
+                "person": recipient,
+                "link": link("security.reset_password", token=reset_token),
+            },
+            extra=FOR_THE_OPERATOR,
         )

@@ -149,13 +149,19 @@ class Provider:
                 "This log-in was begun in another window, or too long ago. Start again."
             ) from error
         except RequestException as error:
-            log.warning("Single sign-on: %s cannot be reached: %s", self.issuer, error)
+            log.warning(
+                "Single sign-on: %(issuer)s cannot be reached: %(reason)s",
+                {"issuer": self.issuer, "reason": error},
+            )
             raise SignOnError(
                 f"{self.name} does not answer at the moment. Try again later, or log in with your "
                 "password."
             ) from error
         except (OAuthError, JoseError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            log.warning("Single sign-on: refused what %s said: %s", self.issuer, error)
+            log.warning(
+                "Single sign-on: refused what %(issuer)s said: %(reason)s",
+                {"issuer": self.issuer, "reason": error},
+            )
             raise SignOnError(
                 f"{self.name} did not log you in. Try again; if it stays, whoever runs this server "
                 "finds the reason in its log."

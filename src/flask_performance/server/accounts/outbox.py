@@ -85,17 +85,23 @@ class Outbox:
             self._fail(message, outcome, _reason(error))
         else:
             self.trouble = False
-            log.info("Sent %r to %s", message["Subject"], message["To"])
+            log.info("Sent %(subject)r to %(person)s", _named(message))
             outcome.set_result(None)
 
     def _fail(self, message: EmailMessage, outcome: "Future[None]", reason: str) -> None:
         self.trouble = True
         server = f"{self._server.host}:{self._server.port}"
         log.error(
-            "The mail %r to %s did not leave by %s: %s. Check FLASK_PERFORMANCE_SMTP_URL and that "
-            "server.", message["Subject"], message["To"], server, reason,
-        )  # fmt: skip
+            "The mail %(subject)r to %(person)s did not leave by %(server)s: %(reason)s. Check "
+            "FLASK_PERFORMANCE_SMTP_URL and that server.",
+            {**_named(message), "server": server, "reason": reason},
+        )
         outcome.set_exception(MailError("The mail could not be sent."))
+
+
+def _named(message: EmailMessage) -> dict[str, str]:
+    """For the log."""
+    return {"subject": str(message["Subject"]), "person": str(message["To"])}
 
 
 def deliver(server: MailServer, message: EmailMessage) -> None:

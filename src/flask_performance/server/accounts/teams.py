@@ -149,7 +149,10 @@ def delete_team(user: User, team: Team) -> list[int]:
                 "Your personal team has projects; move or delete them first, then the team."
             )
         # The team's own log goes with it: this is the line that stays.
-        log.warning("%s deleted the team %r with %d projects", user.email, team.name, len(ids))
+        log.warning(
+            "%(person)s deleted the team %(team)r with %(projects)d projects",
+            {"person": user.email, "team": team.name, "projects": len(ids)},
+        )
         db.session.delete(team)
     return ids
 

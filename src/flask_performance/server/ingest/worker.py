@@ -82,7 +82,10 @@ class IngestWorker:
 
     def _explain(self, error: Exception) -> None:
         if self._stopping.is_set() and isinstance(error, AWAY):
-            log.warning("Stopping with requests that wait on disk for the next start: %s", error)
+            log.warning(
+                "Stopping with requests that wait on disk for the next start: %(reason)s",
+                {"reason": error},
+            )
         else:
             log.error("Ingest failed and tries again; what it has waits on disk", exc_info=error)
 
@@ -118,7 +121,9 @@ class IngestWorker:
         except AWAY:
             raise
         except Exception:
-            log.exception("Envelope %d cannot even be counted in the ledger", position)
+            log.exception(
+                "Envelope %(position)d cannot even be counted in the ledger", {"position": position}
+            )
             self._bury(Refused(position, envelope, reason, envelope.counted))
             self._append_patiently(EMPTY, position)
 
@@ -156,7 +161,10 @@ class IngestWorker:
                 if self._stopping.is_set():
                     raise
                 if pause == RETRY[0]:
-                    log.error("The event store takes nothing (%s); requests wait on disk", error)  # noqa: TRY400
+                    log.error(  # noqa: TRY400
+                        "The event store takes nothing (%(reason)s); requests wait on disk",
+                        {"reason": error},
+                    )
                 self._stopping.wait(pause)
                 pause = min(pause * 2, RETRY[1])
             else:
@@ -165,5 +173,8 @@ class IngestWorker:
                 return
 
     def _bury(self, refused: Refused) -> None:
-        log.error("Envelope %d goes to the dead letters: %s", refused.position, refused.reason)
+        log.error(
+            "Envelope %(position)d goes to the dead letters: %(reason)s",
+            {"position": refused.position, "reason": refused.reason},
+        )
         self._journal.bury(refused.position, refused.envelope, refused.reason, refused.counted)

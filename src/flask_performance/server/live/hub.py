@@ -222,7 +222,7 @@ class LiveHub:
             try:
                 channel.publish(await asyncio.to_thread(view.events))
             except Exception:
-                log.exception("A live view could not be rendered: %r", view.key)
+                log.exception("A live view could not be rendered: %(view)r", {"view": view.key})
             took = time.monotonic() - rendered
             await asyncio.sleep(max(PACE, took / DUTY) - took)
 

@@ -154,10 +154,10 @@ class Journal(Queue):
         ).fetchone()
         if (missing := first - 1 - position) > 0:
             log.error(
-                "The event store has lost %d batches that it had stored: its file or the log "
-                "beside it is damaged, or older than the journal (a backup, or a new one). A "
+                "The event store has lost %(missing)d batches that it had stored: its file or the "
+                "log beside it is damaged, or older than the journal (a backup, or a new one). A "
                 "backup may have them; the ledger counts them as lost where their process goes on.",
-                missing,
+                {"missing": missing},
             )  # fmt: skip
 
     # -- writing ---------------------------------------------------------------------------------
@@ -300,10 +300,11 @@ def _set_log_aside(path: Path, found: Damage) -> None:
         if found.log_is_older:
             file.unlink()
     log.error(
-        "The journal's log %s is damaged: %d pages that were durable cannot be read, and batches "
-        "that were acknowledged in the last moments before the end are gone with them. The ledger "
-        "counts them as lost where their process goes on. A copy of the damaged file is %s.",
-        file, found.frames, kept,
+        "The journal's log %(file)s is damaged: %(pages)d pages that were durable cannot be read, "
+        "and batches that were acknowledged in the last moments before the end are gone with them. "
+        "The ledger counts them as lost where their process goes on. A copy of the damaged file is "
+        "%(kept)s.",
+        {"file": file, "pages": found.frames, "kept": kept},
     )  # fmt: skip
 
 
