@@ -35,7 +35,8 @@ def bounded(
             stored[key] = OperationKey(key.project_id, OTHER, OTHER, None)
     for other in {stored[key] for key in new} - known - set(new):
         log.warning(
-            "Project %d has %d operations, which is the most: its requests of others are counted "
-            "together as %s.", other.project_id, MOST_OPERATIONS, OTHER,
-        )  # fmt: skip
+            "Project %(project)d has %(most)d operations, which is the most: its requests of "
+            "others are counted together as %(other)s.",
+            {"project": other.project_id, "most": MOST_OPERATIONS, "other": OTHER},
+        )
     return stored
