@@ -48,6 +48,8 @@ from .queue.journal import Journal
 from .settings import Settings, SettingsError
 from .store.base import EventStore, Retention
 from .store.duckdb import DuckDBStore
+from .upkeep.control import answering
+from .upkeep.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         runner.start()
         stack.callback(runner.stop)
         hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)
+        stack.enter_context(answering(settings, Tasks(settings, store, journal)))
         collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
         rooms = Starlette(routes=_routes(web, collector, hub))

@@ -10,6 +10,7 @@ from . import logs
 from .accounts.commands import GROUPS, data_option
 from .demo.command import demo
 from .settings import LogFormat, Settings, SettingsError
+from .upkeep.commands import COMMANDS as UPKEEP
 
 log = logging.getLogger(__name__)
 
@@ -49,5 +50,5 @@ def serve(host: str, port: int, data: Path | None) -> None:
 
 
 cli.add_command(demo)
-for group in GROUPS:
-    cli.add_command(group)
+for command in (*GROUPS, *UPKEEP):
+    cli.add_command(command)

@@ -116,6 +116,11 @@ class Settings:
         return self.data / "serve.lock"
 
     @property
+    def control(self) -> Path:
+        """The socket by which commands reach the `serve` that works here."""
+        return self.data / "control"
+
+    @property
     def address(self) -> Path:
         """Where the last `serve` of this folder listened; commands print DSNs with it."""
         return self.data / "address"

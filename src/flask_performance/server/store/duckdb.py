@@ -10,14 +10,16 @@ DuckDBReader  questions           every question has a cursor of its own; snapsh
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import numpy as np
 
-from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention
+from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableError
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
 from .bounds import bounded
+from .duckdb_export import exported
 from .duckdb_file import REMEMBER_US, DuckDBFile
 from .known import KnownInstance
 from .queries import load, named
@@ -186,6 +188,28 @@ class DuckDBStore(DuckDBFile):
         for step in steps:
             connection.execute("insert into unmerged values (?, ?)", [table, step])
         self._unmerged[table] |= steps
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[Path]:
+        """The file, which holds everything that is stored, and does not change meanwhile."""
+        with self._write:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("checkpoint")  # else the rest is in the log beside it
+            yield self._path
+
+    def export(self, project_id: int, start_us: int, end_us: int, file: Path) -> Iterator[float]:
+        """Write a project's requests of a window to a file; how far it is, in percent.
+
+        The file's name ends in .parquet or .csv. Raises StoreUnavailableError.
+        """
+        window = {"project_id": project_id, "start_us": start_us, "end_us": end_us}
+        try:
+            with self._connection.cursor() as cursor:
+                yield from exported(cursor, file, window)
+        except duckdb.Error as error:
+            raise StoreUnavailableError(str(error).partition("\n")[0]) from error
 
     # -- timed work ------------------------------------------------------------------------------
 
