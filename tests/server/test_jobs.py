@@ -60,7 +60,7 @@ def test_the_table_of_jobs_does_what_it_says(tmp_path: Path) -> None:
         for project_id in (1, 2):
             store.append(block([{}], project_id=project_id), project_id)
         kept = {1: Retention(raw_days=1, minutes_days=1, hours_days=1)}
-        table = jobs(store, lambda: saved.append(1), lambda: kept, lambda: {1})
+        table = jobs(store, lambda: saved.append(1), lambda: kept, lambda: {1}, lambda: None)
         for job in table:  # in the order of the table, in which they run
             job.run()
         assert saved == [1]

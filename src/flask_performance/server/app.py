@@ -50,6 +50,7 @@ from .store.base import EventStore, Retention
 from .store.duckdb import DuckDBStore
 from .upkeep.control import answering
 from .upkeep.tasks import Tasks
+from .upkeep.watch import Watch, make_smaller
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +76,15 @@ class Web(Flask):
         log.error("Exception on %(rule)s [%(method)s]", said, exc_info=exc_info)
 
 
-def create_web(settings: Settings, store: EventStore) -> Flask:
+def create_web(settings: Settings, store: EventStore, watch: Watch | None = None) -> Flask:
     """Pages and REST API. The accounts' database is created or upgraded here."""
     app = Web("flask_performance.server.web", static_folder=None)
     accounts.init_app(app, settings)
     accounts.upgrade(app)
-    dashboard.init_app(app, store)
+    if watch is None:
+        dashboard.init_app(app, store)
+    else:
+        dashboard.init_app(app, store, watch.notices, watch.deletions)
     api.init_app(app, store)
     app.add_url_rule("/health", view_func=_health)
     return app
@@ -108,10 +112,12 @@ def platform(settings: Settings) -> Iterator[Platform]:
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(exclusive(settings))
+        make_smaller(settings)
         store = stack.enter_context(contextlib.closing(DuckDBStore(settings.events)))
         journal = Journal(settings.journal)
         stack.callback(journal.close)
-        web = create_web(settings, store)
+        watch = Watch(settings, store)
+        web = create_web(settings, store, watch)
         stack.callback(mail.close, web, LAST_MAILS)
         keys = stack.enter_context(contextlib.closing(KeyRing.open(settings)))
         ingest = IngestWorker(journal, store, partial(_project_exists, web))
@@ -120,7 +126,9 @@ def platform(settings: Settings) -> Iterator[Platform]:
         meter = Meter(open_engine(settings))
         stack.callback(meter.close)
         meter.load()
-        runner = JobRunner(jobs(store, meter.save, partial(_kept, web), partial(_existing, web)))
+        runner = JobRunner(
+            jobs(store, meter.save, partial(_kept, web), partial(_existing, web), watch.look)
+        )
         runner.start()
         stack.callback(runner.stop)
         hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)

@@ -28,6 +28,7 @@ def jobs(
     save_counts: Callable[[], None],
     kept: Callable[[], Mapping[int, Retention]],
     existing: Callable[[], AbstractSet[int]],
+    look_at_disk: Callable[[], None],
 ) -> Sequence[Job]:
     """The table. `kept` and `existing` ask the accounts how long which project's data is kept."""
     return (
@@ -36,6 +37,7 @@ def jobs(
         Job("merge rollups and receipts", lambda: store.maintain(_now_us()), 60),
         Job("delete what is older than kept", lambda: store.forget(_now_us(), kept()), 600),
         Job("delete what deleted projects left", lambda: sweep(store, existing), 60),
+        Job("look at the disk and keep its budget", look_at_disk, 10),
     )
 
 

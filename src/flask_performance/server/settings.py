@@ -2,6 +2,7 @@
 
 import enum
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,13 @@ SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 
 #: Where http is as good as https: nothing leaves the machine.
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+#: A number and a unit, with or without a space between.
+SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([MGT])I?B")
+UNITS: Final = {"M": 10**6, "G": 10**9, "T": 10**12}
+#: Accounts and an empty store take some of it already (bytes).
+LEAST_BUDGET: Final = 50 * 10**6
 
 
 class SettingsError(Exception):
@@ -80,6 +88,10 @@ class Settings:
     #: What the button of the log-in page calls it (FLASK_PERFORMANCE_OIDC_NAME). None: its host.
     oidc_name: str | None = None
 
+    #: What the data folder may take on disk, in bytes (FLASK_PERFORMANCE_DISK_BUDGET). None: what
+    #: there is.
+    disk_budget: int | None = None
+
     #: How the log is written (FLASK_PERFORMANCE_LOG), and from which level on
     #: (FLASK_PERFORMANCE_LOG_LEVEL).
     log: LogFormat = LogFormat.TEXT
@@ -121,6 +133,11 @@ class Settings:
         return self.data / "control"
 
     @property
+    def deleted(self) -> Path:
+        """What was deleted for the disk budget, up to when."""
+        return self.data / "deleted.json"
+
+    @property
     def address(self) -> Path:
         """Where the last `serve` of this folder listened; commands print DSNs with it."""
         return self.data / "address"
@@ -140,6 +157,7 @@ class Settings:
             oidc_client_id=environ.get(PREFIX + "OIDC_CLIENT_ID") or None,
             oidc_client_secret=environ.get(PREFIX + "OIDC_CLIENT_SECRET") or None,
             oidc_name=environ.get(PREFIX + "OIDC_NAME") or None,
+            disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
             log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
             log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
         )
@@ -173,6 +191,19 @@ def _proxies(said: str | None) -> int:
             "this server: 0, 1, 2, …"
         )
     return int(said or 0)
+
+
+def _size(said: str | None) -> int | None:
+    if not said:
+        return None
+    found = SIZE.fullmatch(said.strip().upper())
+    count = int(float(found[1]) * UNITS[found[2]]) if found else 0
+    if count < LEAST_BUDGET:
+        raise SettingsError(
+            f"{PREFIX}DISK_BUDGET is {said!r}, but must be a size such as 20GB, and at least "
+            f"{LEAST_BUDGET // 10**6}MB."
+        )
+    return count
 
 
 def _issuer(said: str | None) -> str | None:

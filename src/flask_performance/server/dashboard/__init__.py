@@ -9,6 +9,7 @@ URL ─ state ─ scope ─ panels ─┬─ pages   (first paint, numbers in it
 person sees at a DSN. It reads the store and the accounts and writes nothing but teams and projects.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Blueprint, Flask, request
@@ -52,8 +53,17 @@ TEMPLATES = Path(__file__).with_name("templates")
 THEMES = frozenset({"light", "dark"})
 
 
-def init_app(app: Flask, store: EventStore) -> None:
-    """Give an app its pages. The accounts' `init_app` comes before it."""
+#: Says what there is to know, a sentence each.
+Notices = Callable[[], list[str]]
+
+
+def init_app(
+    app: Flask, store: EventStore, server: Notices = list, deletions: Notices = list
+) -> None:
+    """Give an app its pages. The accounts' `init_app` comes before it.
+
+    `server`: what an administrator has to know; `deletions`: what was deleted for want of room.
+    """
     app.extensions[EXTENSION] = store
     # Ours before everybody's: Flask-Security brings templates of the same names.
     app.jinja_loader = ChoiceLoader(
@@ -81,7 +91,12 @@ def init_app(app: Flask, store: EventStore) -> None:
     team_invitation.register(blueprint)
     account.register(blueprint, store)
     app.register_blueprint(blueprint)
-    app.context_processor(lambda: {"assets": assets, "person": access.person(), "theme": theme()})
+    app.context_processor(
+        lambda: {
+            "assets": assets, "person": access.person(), "theme": theme(),
+            "server_notices": server, "deletions": deletions,
+        }
+    )  # fmt: skip
 
 
 def theme() -> str:

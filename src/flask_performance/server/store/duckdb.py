@@ -21,6 +21,7 @@ from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_colum
 from .bounds import bounded
 from .duckdb_export import exported
 from .duckdb_file import REMEMBER_US, DuckDBFile
+from .duckdb_room import TIERS, Tier, oldest, used_bytes
 from .known import KnownInstance
 from .queries import load, named
 
@@ -210,6 +211,33 @@ class DuckDBStore(DuckDBFile):
                 yield from exported(cursor, file, window)
         except duckdb.Error as error:
             raise StoreUnavailableError(str(error).partition("\n")[0]) from error
+
+    # -- room on the disk ------------------------------------------------------------------------
+
+    def used_bytes(self) -> int:
+        """What is stored takes so much; what can be used again does not count."""
+        with self._connection.cursor() as cursor:
+            return used_bytes(cursor, self._path)
+
+    def thin(self, tier: Tier, share: float) -> int | None:
+        """Delete about this share of a tier, the oldest, of all projects up to one moment: which.
+
+        None: the tier is empty. What is not in the rollups stays. Raises StoreUnavailableError.
+        """
+        table, condition = TIERS[tier]
+        projects = self.project_ids()
+        with self._write, self._changes(projects):
+            rolled = self._meta("rolled")
+            with self._transaction() as connection:
+                before_us = oldest(connection, tier, share, rolled)
+                if before_us is None:
+                    return None
+                statement = load("forget_all", table=table, condition=condition)
+                parameters = {"before_us": before_us, "rolled": rolled}
+                connection.execute(statement, named(statement, parameters))
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("checkpoint")  # from then on the blocks are used again
+        return before_us
 
     # -- timed work ------------------------------------------------------------------------------
 
