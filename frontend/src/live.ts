@@ -12,6 +12,7 @@ const CALM_TICK_MS = 1_000;
 type State = "connecting" | "live" | "lost" | "paused";
 
 export class LiveStream extends HTMLElement {
+  static readonly observedAttributes = ["src"];
   private stream: Stream | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private state: State = "connecting";
@@ -46,6 +47,11 @@ export class LiveStream extends HTMLElement {
     clearTimeout(this.timer);
     document.removeEventListener("visibilitychange", this.onVisible);
     document.removeEventListener("pointerover", this.onMove);
+  }
+
+  /** Another question about the same page: its answers come at once. */
+  attributeChangedCallback(): void {
+    if (this.stream !== null) this.follow();
   }
 
   private pause(): void {

@@ -14,6 +14,7 @@ import { LiveStream } from "./live";
 import { closeMenusOutside } from "./menus";
 import { recoverNavigation } from "./navigation";
 import { PasskeyCeremony } from "./passkeys";
+import { followSearches } from "./search";
 import { ThemeSwitch } from "./theme";
 import { keepTimes } from "./times";
 import { ToolBar } from "./toolbar";
@@ -22,6 +23,7 @@ keepTimes(document);
 closeMenusOutside();
 recoverNavigation();
 focusFirstWrong(document);
+followSearches();
 
 customElements.define("theme-switch", ThemeSwitch);
 customElements.define("copy-button", CopyButton);

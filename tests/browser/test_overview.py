@@ -210,3 +210,20 @@ def test_an_own_range_is_asked_in_the_persons_time(overview: Page) -> None:
     overview.get_by_text("Custom", exact=True).click()
     assert overview.get_by_label("From").input_value() == start
     expect(overview.locator("#panel-operations tbody tr")).to_have_count(8)
+
+
+def test_a_search_filters_as_one_types_and_stays_in_the_address(overview: Page) -> None:
+    rows = overview.locator("#panel-operations tbody tr")
+    field = overview.get_by_role("searchbox", name="Search operations")
+    field.press_sequentially("get books", delay=20)
+    expect(rows).to_have_count(2)
+    expect(field).to_be_focused()
+    expect(field).to_have_value("get books")
+    expect(overview).to_have_url(re.compile(r"[?&]q=get\+books"))
+    expect(overview.locator("live-stream")).to_have_attribute("src", re.compile("q=get"))
+    overview.get_by_role("link", name="1 h", exact=True).click()
+    expect(overview).to_have_url(re.compile(r"range=1h.*q=get\+books"))
+    expect(rows).to_have_count(2)
+    field.fill("")
+    expect(rows).to_have_count(8)
+    expect(overview).not_to_have_url(re.compile("q="))

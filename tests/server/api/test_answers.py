@@ -213,3 +213,15 @@ def test_ledger(shop: Project) -> None:
     }
     assert shop.get("ledger", **WINDOW, status="404") == shop.get("ledger", **WINDOW)
     assert shop.get("ledger", **WINDOW, environment="staging")["seen"] == 0
+
+
+def test_the_rate_of_a_young_project_is_since_its_first_request(
+    store: DuckDBStore, ada: Person
+) -> None:
+    shop = ada.create_project("Young")
+    rows: list[dict[str, object]] = [{"start_us": at(300 + n)} for n in range(60)]
+    made = block(rows, project_id=shop.store_id, received_us=at(360))
+    store.append(made, position=store.position() + 1)
+    assert shop.get("summary", **WINDOW)["per_second"] == pytest.approx(60 / 300)
+    [operation] = shop.get("operations", **WINDOW)["items"]
+    assert operation["per_second"] == pytest.approx(60 / 300)

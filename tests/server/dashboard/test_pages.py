@@ -80,15 +80,61 @@ def test_a_url_that_means_nothing_says_what_is_wrong(world: World) -> None:
     assert "It is one of 5m, 15m" in answer.text
 
 
+ROWS = 'class="column-operation"><a'
+
+
+def many(world: World, count: int) -> None:
+    """So many operations, each slower than the one after it."""
+    rows = [
+        {"operation": f"GET /{number}", "duration_us": 9_000 - number} for number in range(count)
+    ]
+    now_us = time.time_ns() // 1000
+    made = block(
+        [{"start_us": now_us - 2_000_000, **row} for row in rows],
+        project_id=world.mine_id, received_us=now_us,
+    )  # fmt: skip
+    world.store.append(made, world.store.position() + 1)
+
+
 def test_every_operation_is_listed_on_request(world: World) -> None:
-    for number in range(60):
-        world.receive(1, operation=f"GET /{number}")
+    many(world, 260)
     ada = world.person()
-    some = ada.get(f"/projects/{world.mine}").text
-    every = ada.get(f"/projects/{world.mine}?all=1").text
-    assert "Show all 60 operations" in some
-    rows = 'class="column-operation"><a'
-    assert (some.count(rows), every.count(rows)) == (50, 60)
+    path = f"/projects/{world.mine}"
+    some = ada.get(path).text
+    assert "Show all 260 operations" in some
+    assert some.count(ROWS) == 50
+    every = ada.get(f"{path}?all=1").text
+    assert every.count(ROWS) == 200
+    assert "1 to 200 of 260 operations" in every
+    assert "?all=1&amp;page=2" in every
+    rest = ada.get(f"{path}?all=1&page=2").text
+    assert rest.count(ROWS) == 60
+    assert f'href="{path}?range=1h&amp;all=1"' in rest
+    assert "Back to the first" in ada.get(f"{path}?all=1&page=3").text
+    assert ada.get(f"{path}?page=0").status_code == 400
+
+
+def test_a_search_finds_operations_and_stays_in_every_link(world: World) -> None:
+    many(world, 30)
+    path = f"/projects/{world.mine}"
+    ada = world.person()
+    found = ada.get(f"{path}?q=GET+/2").text
+    assert found.count(ROWS) == 11
+    assert "11 operations that fit, of 30" in found
+    assert "?range=1h&amp;q=GET+%2F2" in found
+    assert "q=GET" not in re.findall(r'class="row-link" href="([^"]+)"', found)[0]
+    assert "None of the 30 operations has “nowhere”" in ada.get(f"{path}?q=nowhere").text
+
+
+def test_who_types_a_search_gets_its_panel_alone(world: World) -> None:
+    many(world, 3)
+    path = f"/projects/{world.mine}?range=1h&q=%2F1"
+    ada = world.person()
+    answer = ada.client.get(path, headers={"HX-Request": "true", "HX-Target": "panel-operations"})
+    assert answer.text.startswith('<div id="panel-operations"')
+    assert answer.text.count(ROWS) == 1
+    assert answer.headers["HX-Replace-Url"] == path
+    assert "HX-Target" in answer.headers["Vary"]
 
 
 def test_a_filtered_operation_keeps_its_share_of_the_whole(world: World) -> None:

@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from flask_performance.server.dashboard.panels import headline, ledger, operations, projects
+from flask_performance.server.dashboard.sparks import spark
 from flask_performance.server.dashboard.state import State
 from flask_performance.server.store.base import LedgerTotals, OperationStats, Pulse, Stats
 from flask_performance.server.store.block import PlatformReason
@@ -142,14 +143,13 @@ TABLE = [
     ],
 )
 def test_every_column_sorts(sort: str, order: list[str]) -> None:
-    rows = operations.sorted_rows(operations.rows(TABLE, 1000, 60), sort)
-    assert [row.stats.route for row in rows] == order
+    assert [one.route for one in operations.sorted_stats(TABLE, sort)] == order
 
 
 def test_shares_make_the_whole() -> None:
-    rows = operations.rows(TABLE, 1000, 60)
+    rows = operations.rows(TABLE, 1000, 60, {})
     assert sum(row.share for row in rows) == pytest.approx(1)
-    assert operations.rows([operation("GET", "/", 1, 0)], 0, 60)[0].share == 0
+    assert operations.rows([operation("GET", "/", 1, 0)], 0, 60, {})[0].share == 0
 
 
 def test_a_second_click_turns_the_order_round() -> None:
@@ -203,6 +203,21 @@ def test_health_is_the_most_urgent_word(seen: Pulse, word: str) -> None:
 
 
 def test_a_sparkline_stands_on_the_ground() -> None:
-    assert projects.spark([0, 2, 1], width=30, height=10) == "M0 10V10.0H10.0V1.0H20.0V5.5H30.0V10Z"
-    assert projects.spark([0, 0]) == ""
-    assert projects.spark([]) == ""
+    assert spark([0, 2, 1], width=30, height=10) == "M0 10V10.0H10.0V1.0H20.0V5.5H30.0V10Z"
+    assert spark([2, 2, 1], width=30, height=10) == "M0 10V1.0H20.0V5.5H30.0V10Z"
+    assert spark([0, 0], 30, 10) == ""
+    assert spark([], 30, 10) == ""
+
+
+@pytest.mark.parametrize(
+    ("search", "routes"),
+    [
+        (None, ["/b", "/a", "/a"]),
+        ("put", ["/a"]),
+        ("GET /a", ["/a"]),
+        ("b ge", ["/b"]),
+        ("/c", []),
+    ],
+)
+def test_a_search_wants_every_word(search: str | None, routes: list[str]) -> None:
+    assert [one.route for one in operations.fitting(TABLE, search)] == routes

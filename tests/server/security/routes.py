@@ -126,6 +126,7 @@ PROJECTS = (
     get("/projects/{project}/requests.csv", Action.SEE_DATA),
     get("/projects/{project}/requests.json", Action.SEE_DATA),
     get("/projects/{project}/requests/1", Action.SEE_DATA, ok=(404,)),  # there are none
+    get("/projects/{project}/files/operations.csv", Action.SEE_DATA),
     get("/projects/{project}/setup", Action.SEE_DSN),
 )
 SETTINGS = (

@@ -29,6 +29,7 @@ from .contract import DAY, StoreContract
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
 from .contract_kept import KeptContract
+from .contract_tables import TablesContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
 
@@ -36,7 +37,7 @@ def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
 
 
-class TestDuckDB(StoreContract, ApdexContract, BoundsContract, KeptContract):
+class TestDuckDB(StoreContract, ApdexContract, BoundsContract, KeptContract, TablesContract):
     """The contract of every home."""
 
     @classmethod

@@ -14,6 +14,7 @@ from flask_performance.server.store.base import (
     Thresholds,
     UnknownCursorError,
 )
+from flask_performance.server.store.watched import watched_seconds
 
 from . import shapes, shown
 from .errors import Refusal, bad_parameter, too_weak
@@ -115,12 +116,14 @@ def _project(call: Call) -> models.Project:
 
 def get_summary(call: Call) -> shapes.Summary:
     filter = call.filter
-    return shown.summary(call.store.summary(filter, call.thresholds), filter)
+    seconds = watched_seconds(call.store, filter)
+    return shown.summary(call.store.summary(filter, call.thresholds), filter, seconds)
 
 
 def list_operations(call: Call) -> shapes.ListOf[shapes.Operation]:
     filter = call.filter
-    return _page(shown.operations(call.store.operations(filter, call.thresholds), filter), call)
+    seconds = watched_seconds(call.store, filter)
+    return _page(shown.operations(call.store.operations(filter, call.thresholds), seconds), call)
 
 
 def get_series(call: Call) -> shapes.Series:

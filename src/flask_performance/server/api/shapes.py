@@ -90,7 +90,13 @@ class Numbers(Quantiles, frozen=True, kw_only=True):
     requests: Count
     errors: Annotated[int, msgspec.Meta(ge=0, description="Status 500 or above, or failed.")]
     error_rate: Share
-    per_second: Rate
+    per_second: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="Over the window; of a project that is younger, since its first request.",
+        ),
+    ]
     mean: Milliseconds | None
     apdex: Annotated[
         Share | None,

@@ -74,16 +74,17 @@ def _numbers(stats: Stats, seconds: float) -> dict[str, float | None]:
     }
 
 
-def summary(stats: Stats, filter: Filter) -> shapes.Summary:
+def summary(stats: Stats, filter: Filter, seconds: float) -> shapes.Summary:
+    """`seconds`: how long the app was watched in the window."""
     return shapes.Summary(
         start=from_us(filter.start_us),
         end=from_us(filter.end_us),
-        **_numbers(stats, filter.seconds),  # type: ignore[arg-type]
+        **_numbers(stats, seconds),  # type: ignore[arg-type]
     )
 
 
-def operations(rows: Sequence[OperationStats], filter: Filter) -> list[shapes.Operation]:
-    """Shares are of the time of all rows."""
+def operations(rows: Sequence[OperationStats], seconds: float) -> list[shapes.Operation]:
+    """Shares are of the time of all rows; `seconds` as in `summary`."""
     total_us = sum(row.duration_us for row in rows)
     return [
         shapes.Operation(
@@ -91,7 +92,7 @@ def operations(rows: Sequence[OperationStats], filter: Filter) -> list[shapes.Op
             route=row.route,
             endpoint=row.endpoint,
             share=row.duration_us / total_us if total_us else 0.0,
-            **_numbers(row, filter.seconds),  # type: ignore[arg-type]
+            **_numbers(row, seconds),  # type: ignore[arg-type]
         )
         for row in rows
     ]

@@ -24,6 +24,7 @@ from .headers import SECURITY_HEADERS
 from .live import EXTENSION, LiveView, open_view
 from .pages import (
     account,
+    files,
     keys,
     operation,
     project,
@@ -83,6 +84,7 @@ def init_app(
     keys.register(blueprint, store)
     requests.register(blueprint, store)
     operation.register(blueprint, store)
+    files.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)
     team_settings.register(blueprint, store)

@@ -18,7 +18,7 @@ _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 def panel_html(app: Flask, panel: Panel[S], scope: S) -> Markup:
     """The panel's element with everything in it."""
     template = app.jinja_env.get_template(panel.template)
-    return Markup(template.render(panel=panel, **panel.show(scope)))  # noqa: S704  # nosec B704
+    return Markup(template.render({"panel": panel, "scope": scope, **panel.show(scope)}))  # noqa: S704  # nosec B704
 
 
 def panel_event(app: Flask, panel: Panel[S], scope: S) -> str:

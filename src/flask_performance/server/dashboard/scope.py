@@ -22,10 +22,11 @@ from flask_performance.server.store.base import (
     StatusStats,
     Thresholds,
 )
+from flask_performance.server.store.watched import first_us, seconds_since
 
 from .chips import Chip, chips
-from .state import DEFAULT_SORT, State
-from .window import SECOND_US, Window, now_us
+from .state import NO_TABLE, State
+from .window import SECOND_US, Window, now_us, step_seconds
 
 LATEST_REQUESTS = 20
 #: Of the page of requests.
@@ -38,6 +39,9 @@ ALL_IN_ONE_US = 10**9 * HOUR_US
 #: What stands behind a project's path.
 REQUESTS_PAGE = "/requests"
 OPERATION_PAGE = "/operations"
+FILES = "/files"
+#: A sparkline has at most so many.
+SPARK_STEPS = 40
 #: A rate over less time than this (seconds) is chance.
 RATED_AFTER = 10
 
@@ -94,24 +98,28 @@ class Scope:
 
     def overview_link(self) -> str:
         """The URL of the whole project in the same time."""
-        return self.project.path + self.state.query(method=None, route=None)
+        return self.project.path + self.state.query(**(NO_TABLE | {"method": None, "route": None}))
 
     def operation_link(self, method: str, route: str) -> str:
         """The URL of the page of an operation."""
-        query = self.state.query(method=method, route=route, sort=DEFAULT_SORT, all=False)
+        query = self.state.query(**(NO_TABLE | {"method": method, "route": route}))
         return f"{self.project.path}{OPERATION_PAGE}{query}"
 
     def request_link(self, id: int) -> str:
         """The permalink of one request."""
         return f"{self.project.path}{REQUESTS_PAGE}/{id}"
 
-    def download_link(self, kind: str) -> str:
+    def download_link(self, kind: str, **changes: object) -> str:
         """The URL of the requests as a file."""
-        return f"{self.project.path}{REQUESTS_PAGE}.{kind}{self.state.query()}"
+        return f"{self.project.path}{REQUESTS_PAGE}.{kind}{self.state.query(**changes)}"
+
+    def file_link(self, panel: str, kind: str) -> str:
+        """The URL of what a panel shows as a file."""
+        return f"{self.project.path}{FILES}/{panel}.{kind}{self.state.query()}"
 
     def requests_link(self, **changes: object) -> str:
         """The URL of the requests behind what this page shows."""
-        query = self.state.query(**({"sort": DEFAULT_SORT, "all": False} | changes))
+        query = self.state.query(**(NO_TABLE | changes))
         return f"{self.project.path}{REQUESTS_PAGE}{query}"
 
     @cached_property
@@ -126,37 +134,15 @@ class Scope:
 
     @cached_property
     def young_us(self) -> int | None:
-        """When the project's first data began, if that lies in the window; None: earlier.
-
-        Exact to a second where single requests are kept, else to a step. A rate over a time in
-        which the app was not watched yet would be wrong.
-        """
-        if self.before.requests or not self.newest_us:
-            return None
-        past = State().filter(self.project.id, Window(0, self.window.start_us, SECOND_US))
-        if self.store.ledger(past).seen:
-            return None
-        first_us: int | None = None
-        part = self.window.grid
-        while (found := self._first_step(part)) is not None:
-            first_us = max(found, self.window.start_us)
-            if part.step_us <= SECOND_US:
-                break
-            part = Window(found, found + part.step_us, max(part.step_us // 60, SECOND_US))
-        return first_us
-
-    def _first_step(self, window: Window) -> int | None:
-        """Where the first step with requests of a window starts, whatever the filters."""
-        everything = State().filter(self.project.id, window)
-        points = self.store.series(everything, window.step_us)
-        return next((point.start_us for point in points if point.requests), None)
+        """When the project's first data began, if that lies in the window; None: earlier."""
+        return None if self.before.requests else first_us(self.store, self.filter)
 
     @property
     def watched_seconds(self) -> float:
         """How much of the window the app was watched for: what its counts are divided by."""
         if self.young_us is None:
             return self.window.seconds
-        return max(1.0, (self.window.end_us - self.young_us) / SECOND_US)
+        return seconds_since(self.young_us, self.window.end_us)
 
     @cached_property
     def whole(self) -> Stats:
@@ -169,6 +155,15 @@ class Scope:
     @cached_property
     def operations(self) -> list[OperationStats]:
         return self.store.operations(self.filter, self.project.thresholds)
+
+    def trends(self, operations: Sequence[OperationStats]) -> dict[tuple[str, str], list[int]]:
+        """Requests of each over time, in the few steps of a sparkline that are complete."""
+        step_us = step_seconds(self.window.seconds, SPARK_STEPS) * SECOND_US
+        start_us, end_us = (
+            at_us // step_us * step_us for at_us in (self.window.start_us, self.window.end_us)
+        )
+        whole = self.state.filter(self.project.id, Window(start_us, end_us, step_us))
+        return self.store.trends(whole, step_us, [(one.method, one.route) for one in operations])
 
     @cached_property
     def series(self) -> list[Point]:

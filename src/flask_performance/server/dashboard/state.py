@@ -28,6 +28,10 @@ FILTERS: Final = (
 NO_FILTER: Final[Mapping[str, bool | None]] = {
     name: False if name == "errors" else None for name in FILTERS
 }
+#: Any change to the state begins its lists again.
+FROM_THE_START: Final[dict[str, Any]] = {"before": None, "page": 1}
+#: What is said of the table of one page, and nothing of another's.
+NO_TABLE: Final[dict[str, Any]] = {"sort": DEFAULT_SORT, "search": None, "all": False}
 #: A duration in milliseconds, to the microsecond; below 300,000 years.
 MILLISECONDS: Final = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,3}))?", re.ASCII)
 #: A longer value is no method, route or environment of anybody's.
@@ -70,8 +74,12 @@ class State:
     #: A part of the path.
     path: str | None = None
     sort: str = DEFAULT_SORT
+    #: Words that the rows of the page's table must have.
+    search: str | None = None
     #: Every operation is listed, not only the first ones.
     all: bool = False
+    #: Of all operations; any other change leads to the first.
+    page: int = 1
     #: The store's cursor: requests older than those of the page before. Any other change drops it.
     before: str | None = None
 
@@ -93,7 +101,9 @@ class State:
             trace_id=_text(args, "trace") or None,
             path=_text(args, "path") or None,
             sort=_sort(args.get("sort") or DEFAULT_SORT),
+            search=(_text(args, "q") or "").strip() or None,
             all=args.get("all") == "1",
+            page=_page(args.get("page") or "1"),
             before=_text(args, "before") or None,
         )
 
@@ -124,7 +134,7 @@ class State:
 
     def query(self, **changes: Any) -> str:
         """The query string ("?range=1h&status=5xx", or nothing) of this state with changes."""
-        state = replace(self, **({"before": None} | changes))
+        state = replace(self, **(FROM_THE_START | changes))
         return "?" + text if (text := urlencode(state.arguments())) else "?"
 
     def arguments(self) -> dict[str, str]:
@@ -147,7 +157,9 @@ class State:
             "trace": self.trace_id,
             "path": self.path,
             "sort": self.sort if self.sort != DEFAULT_SORT else None,
+            "q": self.search,
             "all": "1" if self.all else None,
+            "page": str(self.page) if self.page > 1 else None,
             "before": self.before,
         }
         return {name: value for name, value in named.items() if value is not None}
@@ -227,6 +239,12 @@ def _milliseconds(us: int | None) -> str | None:
     if us is None:
         return None
     return f"{us // 1000}.{us % 1000:03}".rstrip("0").rstrip(".")
+
+
+def _page(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 6 and int(text):
+        return int(text)
+    raise StateError(f"The page {text!r} is none. It is a number from 1.")
 
 
 def _sort(text: str) -> str:

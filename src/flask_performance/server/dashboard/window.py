@@ -79,10 +79,10 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def step_seconds(seconds: float) -> int:
-    """The finest step that draws so many seconds in at most MOST_STEPS steps."""
+def step_seconds(seconds: float, most: int = MOST_STEPS) -> int:
+    """The finest step that draws so many seconds in at most so many steps."""
     least = MINUTE if seconds >= MINUTES_FROM else 1
-    fitting = (step for step in STEPS if step >= least and seconds / step <= MOST_STEPS)
+    fitting = (step for step in STEPS if step >= least and seconds / step <= most)
     return next(fitting, STEPS[-1])
 
 

@@ -6,7 +6,7 @@ internal integers; who may see which project is decided before a question reache
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
@@ -282,6 +282,12 @@ class EventStore(ABC):
         self, filter: Filter, thresholds: Thresholds | None = None
     ) -> list[OperationStats]:
         """All operations with requests in the window, most total time first. Apdex as `summary`."""
+
+    @abstractmethod
+    def trends(
+        self, filter: Filter, step_us: int, operations: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[int]]:
+        """Requests a step of each of these (method, route), with the steps of `series`."""
 
     @abstractmethod
     def series(self, filter: Filter, step_us: int) -> list[Point]:

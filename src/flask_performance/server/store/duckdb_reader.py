@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -133,6 +133,24 @@ class DuckDBReader(EventStore):
             for id, stats in grouped_stats(regrouped(columns, group_of)).items()
         ]
         return sorted(found, key=lambda one: (-one.duration_us, one.route, one.method))
+
+    def trends(
+        self, filter: Filter, step_us: int, operations: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[int]]:
+        first, end = filter.start_us // step_us, -(-filter.end_us // step_us)
+        found = {operation: [0] * max(0, end - first) for operation in operations}
+        wanted = {
+            id: (key.method, key.route)
+            for key, id in list(self._operations.items())
+            if key.project_id == filter.project_id and (key.method, key.route) in found
+        }
+        if filter.start_us >= filter.end_us or not wanted:
+            return found
+        cells = self._cells(filter, step_us=step_us)
+        parameters = cells.parameters | {"step_us": step_us, "wanted": list(wanted)}
+        for id, step, requests in self._rows(load("trends", cells=cells.sql), parameters):
+            found[wanted[id]][step - first] += requests
+        return found
 
     def series(self, filter: Filter, step_us: int) -> list[Point]:
         if filter.start_us >= filter.end_us:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from flask import current_app, render_template, request
+from flask import current_app, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
 
 from ..chips import OUTCOMES
 from ..formats import instant
 from ..panels.base import Panel
-from ..render import page_panels
+from ..render import page_panels, panel_html
 from ..scope import Scope
 from ..state import STATUS_CLASSES, State, StateError
 from ..window import RANGES
@@ -26,8 +27,18 @@ def state() -> State:
 
 def dashboard(
     template: str, scope: Scope, page: str, panels: Iterable[Panel[Scope]], **more: Any
-) -> str:
-    """A page with range, filters and live state; `page` is its name in the rail."""
+) -> str | Response:
+    """A page with range, filters and live state; `page` is its name in the rail.
+
+    Of a page whose search is being typed htmx asks for the one panel that follows it.
+    """
+    asked = request.headers.get("HX-Target", "").removeprefix("panel-")
+    for panel in panels:
+        if panel.name == asked:
+            response = make_response(panel_html(current_app, panel, scope))
+            response.headers["HX-Replace-Url"] = scope.link()
+            response.headers["Vary"] = "HX-Target"
+            return response
     return render_template(
         template,
         **frame(scope, page),

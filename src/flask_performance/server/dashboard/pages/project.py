@@ -4,6 +4,7 @@ from typing import Final
 
 from flask import Blueprint, current_app, render_template
 from flask_security import auth_required
+from werkzeug.wrappers import Response
 
 from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
@@ -48,7 +49,7 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
 
     @blueprint.get("/projects/<public_id>")
     @auth_required("session")
-    def project(public_id: str) -> str:
+    def project(public_id: str) -> str | Response:
         shown = access.project(public_id)
         scope = Scope(store, shown, state())
         if not scope.seen:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from flask_performance.server.store.base import EventStore, UnknownCursorError
 
 from .. import access, one_request
-from ..downloads import download
+from ..downloads import download, file_name, requests_table
 from ..panels import explorer, heatmap, ledger, throughput
 from ..panels.base import Panel
 from ..scope import REQUESTS_PAGE, Scope
@@ -49,7 +49,8 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
     @auth_required("session")
     def project_download(public_id: str, kind: str) -> Response:
         scope = Scope(store, access.project(public_id), state(), page=REQUESTS_PAGE)
-        return download(kind, store, scope.filter, f"requests-{public_id}")
+        name = file_name(scope.project.name, "requests", scope.window)
+        return download(kind, requests_table(store, scope.filter), name)
 
     @blueprint.get(f"/projects/<public_id>{REQUESTS_PAGE}/<int:id>")
     @auth_required("session")

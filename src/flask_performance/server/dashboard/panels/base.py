@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ..downloads import Table
+
 S = TypeVar("S")
 
 
@@ -17,6 +19,8 @@ class Panel(Generic[S]):
     show: Callable[[S], Mapping[str, Any]]
     #: What the chart draws, as JSON; None for a panel of plain HTML.
     data: Callable[[S], Mapping[str, Any]] | None = None
+    #: What it shows as a file; None where it shows no numbers of its own.
+    table: Callable[[S], Table] | None = None
 
     @property
     def template(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..downloads import Table, milliseconds
 from ..formats import duration_unit, element_id
 from ..scope import Scope
 from .base import Panel
@@ -24,4 +25,17 @@ def show(scope: Scope) -> Mapping[str, Any]:
     }
 
 
-PANEL: Final = Panel("consumers", show)
+def table(scope: Scope) -> Table:
+    return Table(
+        ("consumer", "requests", "errors", "total_ms", "p50_ms", "p95_ms", "p99_ms"),
+        (
+            (
+                *(one.consumer, one.requests, one.errors),
+                *map(milliseconds, (one.duration_us, one.p50_us, one.p95_us, one.p99_us)),
+            )
+            for one in scope.consumers
+        ),
+    )
+
+
+PANEL: Final = Panel("consumers", show, table=table)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask_performance.server.store.base import Measure, Spread
 
+from ..downloads import Table
 from ..formats import Unit, byte_unit, duration_unit
 from ..scope import Scope
 from .base import Panel
@@ -52,4 +53,15 @@ def rows(measures: Mapping[Measure, Spread]) -> list[Row]:
     ]  # fmt: skip
 
 
-PANEL: Final = Panel("costs", show)
+def table(scope: Scope) -> Table:
+    """Each measure in the unit that its name says: microseconds or bytes."""
+    return Table(
+        ("measure", "requests", "p50", "p95", "p99"),
+        (
+            (name, one.requests, *(round(value, 3) for value in (one.p50, one.p95, one.p99)))
+            for name, one in scope.measures.items()
+        ),
+    )
+
+
+PANEL: Final = Panel("costs", show, table=table)

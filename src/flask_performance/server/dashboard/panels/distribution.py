@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask_performance.server.store.base import Stats
+from flask_performance.server.store.latency import least_of
 
+from ..downloads import Table
 from ..formats import duration_unit, spread
 from ..scope import Scope
 from .base import Panel
@@ -125,4 +127,16 @@ def _short(us: int) -> str:
     return f"{us} µs"
 
 
-PANEL: Final = Panel("distribution", show)
+def table(scope: Scope) -> Table:
+    """As fine as the store has it: a row a bucket."""
+    found = scope.distribution
+    return Table(
+        ("duration_from_ms", "duration_to_ms", "requests"),
+        (
+            (least_of(bucket) / 1000, least_of(bucket + 1) / 1000, requests)
+            for bucket, requests in zip(found.buckets, found.requests, strict=True)
+        ),
+    )
+
+
+PANEL: Final = Panel("distribution", show, table=table)

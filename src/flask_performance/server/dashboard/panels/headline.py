@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask_performance.server.store.base import Stats, Thresholds
 
+from ..downloads import Table, milliseconds
 from ..formats import (
     apdex,
     count,
@@ -174,4 +175,27 @@ def _error_rate(stats: Stats) -> float | None:
     return stats.errors / stats.requests if stats.requests else None
 
 
-PANEL: Final = Panel("headline", show)
+def table(scope: Scope) -> Table:
+    """The numbers of the period and of the one before it."""
+    periods = (scope.summary, scope.before)
+    rates = (
+        periods[0].requests / scope.watched_seconds,
+        periods[1].requests / scope.window.seconds,
+    )
+    return Table(
+        ("measure", "now", "before"),
+        [
+            ("requests", *(one.requests for one in periods)),
+            ("per_second", *rates),
+            *(
+                (f"{name}_ms", *(milliseconds(getattr(one, f"{name}_us")) for one in periods))
+                for name in ("p50", "p95", "p99")
+            ),
+            ("errors", *(one.errors for one in periods)),
+            ("error_rate", *(_error_rate(one) for one in periods)),
+            ("apdex", *(one.apdex for one in periods)),
+        ],
+    )
+
+
+PANEL: Final = Panel("headline", show, table=table)

@@ -13,7 +13,8 @@ from typing import Any, Final
 from flask_performance.server.store.base import Heatmap
 from flask_performance.server.store.latency import least_of
 
-from ..formats import spread
+from ..downloads import Table
+from ..formats import instant_us, spread
 from ..scope import Scope
 from .base import Panel
 
@@ -134,4 +135,18 @@ def _most(cells: dict[int, Counter[int]]) -> int:
     return max((max(counts.values()) for counts in cells.values()), default=0)
 
 
-PANEL: Final = Panel("heatmap", show, data)
+def table(scope: Scope) -> Table:
+    """As fine as the store has it: a row a step and bucket."""
+    found = scope.heatmap
+    return Table(
+        ("start", "duration_from_ms", "duration_to_ms", "requests"),
+        (
+            (instant_us(start_us), least_of(bucket) / 1000, least_of(bucket + 1) / 1000, requests)
+            for start_us, bucket, requests in zip(
+                found.starts_us, found.buckets, found.requests, strict=True
+            )
+        ),
+    )
+
+
+PANEL: Final = Panel("heatmap", show, data, table)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..formats import Unit, duration_unit
+from ..downloads import Table, milliseconds
+from ..formats import Unit, duration_unit, instant_us
 from ..scope import Scope
 from .base import Panel
 
@@ -49,4 +50,18 @@ def _rounded(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-PANEL: Final = Panel("latency", show, data)
+def table(scope: Scope) -> Table:
+    return Table(
+        ("start", "requests", *(f"{name}_ms" for name in PERCENTILES)),
+        (
+            (
+                instant_us(one.start_us),
+                one.requests,
+                *(milliseconds(getattr(one, f"{name}_us")) for name in PERCENTILES),
+            )
+            for one in scope.series
+        ),
+    )
+
+
+PANEL: Final = Panel("latency", show, data, table)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from flask_performance.server.store.base import LedgerTotals
 
+from ..downloads import Table
 from ..formats import plural
 from ..scope import Scope
 from .base import Panel
@@ -67,4 +68,18 @@ def silence(processes: int) -> str:
     )
 
 
-PANEL: Final = Panel("ledger", show)
+def table(scope: Scope) -> Table:
+    ledger = scope.ledger
+    return Table(
+        ("what", "reason", "requests"),
+        [
+            ("seen", None, ledger.seen),
+            ("stored", None, ledger.stored),
+            ("waiting", None, ledger.waiting),
+            *(("dropped", reason, number) for reason, number in sorted(ledger.dropped.items())),
+            ("lost", None, ledger.lost),
+        ],
+    )
+
+
+PANEL: Final = Panel("ledger", show, table=table)

@@ -1,6 +1,6 @@
 """The list of projects: each at a glance, and its health in a word."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from flask_performance.server.store.base import Pulse
 
 from ..formats import duration_unit, rate_unit
 from ..scope import Project, ProjectsScope
+from ..sparks import spark
 from .base import Panel
 
 #: From these error rates on a project is called failing, or said to have errors.
@@ -65,18 +66,6 @@ def health(pulse: Pulse) -> Health:
     return Health("healthy", "Fewer than 1 % of the requests fail.", "good")
 
 
-def spark(points: Sequence[int], width: int = SPARK_WIDTH, height: int = SPARK_HEIGHT) -> str:
-    """Counts as the outline of steps, standing on the ground; empty where nothing happened."""
-    top = max(points, default=0)
-    if not top:
-        return ""
-    step = width / len(points)
-    parts = [f"M0 {height}"]
-    for place, value in enumerate(points):
-        parts.append(f"V{height - value / top * (height - 1):.1f}H{(place + 1) * step:.1f}")
-    return "".join([*parts, f"V{height}Z"])
-
-
 def _row(project: Project, pulse: Pulse, seconds: float) -> Row:
     stats = pulse.stats
     return Row(
@@ -85,7 +74,7 @@ def _row(project: Project, pulse: Pulse, seconds: float) -> Row:
         rate=stats.requests / seconds,
         error_rate=stats.errors / stats.requests if stats.requests else None,
         health=health(pulse),
-        spark=spark(pulse.points),
+        spark=spark(pulse.points, SPARK_WIDTH, SPARK_HEIGHT),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask_performance.server.store.base import StatusStats
 
 from ..chips import OUTCOMES
+from ..downloads import Table, milliseconds
 from ..formats import duration_unit
 from ..scope import Scope
 from .base import Panel
@@ -48,4 +49,17 @@ def rows(scope: Scope) -> list[Row]:
     ]
 
 
-PANEL: Final = Panel("statuses", show)
+def table(scope: Scope) -> Table:
+    return Table(
+        ("status", "outcome", "requests", "p50_ms", "p95_ms", "p99_ms"),
+        (
+            (
+                *(one.status, one.outcome, one.requests),
+                *map(milliseconds, (one.p50_us, one.p95_us, one.p99_us)),
+            )
+            for one in scope.statuses
+        ),
+    )
+
+
+PANEL: Final = Panel("statuses", show, table=table)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..formats import rate_unit
+from ..downloads import Table
+from ..formats import instant_us, rate_unit
 from ..scope import Scope
 from ..window import SECOND_US
 from .base import Panel
@@ -64,4 +65,15 @@ def rows(scope: Scope) -> list[tuple[int, list[int]]]:
     ]
 
 
-PANEL: Final = Panel("throughput", show, data)
+def table(scope: Scope) -> Table:
+    names = tuple(name for name, _, _ in CLASSES)
+    return Table(
+        ("start", "requests", *names),
+        (
+            (instant_us(one.start_us), one.requests, *(getattr(one, name) for name in names))
+            for one in scope.series
+        ),
+    )
+
+
+PANEL: Final = Panel("throughput", show, data, table)
