@@ -96,8 +96,13 @@ run: $(VENV)/.server frontend ## Start the platform alone, with its data in data
 chromium:
 	$(call debian,command -v chromium,chromium)
 
+# Checks what /metrics says and the alerts in docs/. (Where systemd runs, Debian starts a server too.)
+.PHONY: promtool
+promtool:
+	$(call debian,command -v promtool,prometheus)
+
 .PHONY: test
-test: setup chromium ## Run every test, with coverage
+test: setup chromium promtool ## Run every test, with coverage
 	$(if $(COVERAGE),@cd frontend && npm run --silent test)
 	@$(PYTEST) $(PARALLEL) $(COVERAGE) $(ARGS) $(TESTS)
 

@@ -33,6 +33,14 @@ def test_jobs_run_at_their_periods(caplog: pytest.LogCaptureFixture) -> None:
     runner.stop()
     assert runs["rare"] == 0
     assert "the one that fails" in caplog.text
+    quick, failing, rare = (runner.states[job.words] for job in table)
+    assert (quick.runs, quick.failures, quick.failing_since) == (runs["quick"], 0, None)
+    assert (failing.runs, failing.failures) == (runs["failing"], runs["failing"])
+    assert failing.last_success is None
+    assert failing.failing_since is not None
+    assert failing.last_run is not None
+    assert failing.failing_since < failing.last_run
+    assert (rare.runs, rare.last_run) == (0, None)
     after = runs.copy()
     assert "jobs" not in {thread.name for thread in threading.enumerate()}
     assert runs == after

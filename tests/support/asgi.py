@@ -18,6 +18,7 @@ async def call(
     headers: Mapping[str, str] | None = None,
     *,
     leaves: bool = False,
+    client: tuple[str, int] | None = ("127.0.0.1", 1),
 ) -> Answer | None:
     """The answer, or None if there was none. `leaves`: the client goes before its last chunk."""
     chunks = [body] if isinstance(body, bytes) else list(body)
@@ -33,16 +34,18 @@ async def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await application(_scope(path, method, headers or {}), receive, send)
+    await application(_scope(path, method, headers or {}, client), receive, send)
     return _answer(sent) if sent else None
 
 
-def _scope(path: str, method: str, headers: Mapping[str, str]) -> Message:
+def _scope(
+    path: str, method: str, headers: Mapping[str, str], client: tuple[str, int] | None
+) -> Message:
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return {
         "type": "http", "http_version": "1.1", "scheme": "http", "method": method, "path": path,
         "raw_path": path.encode(), "query_string": b"", "headers": raw,
-        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        "client": client, "server": ("127.0.0.1", 80),
     }  # fmt: skip
 
 

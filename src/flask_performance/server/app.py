@@ -12,45 +12,48 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final, cast
 
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
-from flask import Flask, jsonify, request
-from flask.typing import ResponseReturnValue
+from flask import Flask, request
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import accounts, api, dashboard
+from . import accounts, api, dashboard, logs, vitals
 from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
-from .accounts.database import open_engine
+from .accounts.database import ask, open_engine
 from .accounts.dsn import dsn
 from .accounts.orm import changes
-from .collector.endpoint import Collector, Headers
+from .accounts.throttle import sign_ins
+from .collector.endpoint import ALL_REASONS, Collector, Headers
+from .counts import Failing, Histogram
 from .dashboard.headers import secured
 from .folder import exclusive
 from .ingest.worker import IngestWorker
 from .jobs import JobRunner, jobs
 from .live.hub import LiveHub
-from .logs import GRANIAN
 from .proxies import behind
+from .queue import dead_letters
 from .queue.journal import Journal
 from .settings import Settings, SettingsError
 from .store.base import EventStore, Retention
 from .store.duckdb import DuckDBStore
+from .store.timing import time_questions
 from .upkeep.control import answering
 from .upkeep.tasks import Tasks
 from .upkeep.watch import Watch, make_smaller
+from .vitals import Health, Metrics, Sources
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +89,7 @@ def create_web(settings: Settings, store: EventStore, watch: Watch | None = None
     else:
         dashboard.init_app(app, store, watch.notices, watch.deletions)
     api.init_app(app, store)
-    app.add_url_rule("/health", view_func=_health)
     return app
-
-
-def _health() -> ResponseReturnValue:
-    """Answers as soon as there is anything to answer: every part is up by then."""
-    return jsonify(status="ok", version=version("flask-performance"))
 
 
 @dataclass(frozen=True)
@@ -102,6 +99,22 @@ class Platform:
     asgi: ASGIApp
     hub: LiveHub
     web: Flask
+    health: Health
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the server watches of itself."""
+
+    settings: Settings
+    engine: Engine
+    web: Flask
+    store: EventStore
+    journal: Journal
+    ingest: IngestWorker
+    runner: JobRunner
+    collector: Collector
+    hub: LiveHub
 
 
 @contextlib.contextmanager
@@ -114,6 +127,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         stack.enter_context(exclusive(settings))
         make_smaller(settings)
         store = stack.enter_context(contextlib.closing(DuckDBStore(settings.events)))
+        questions = time_questions(store)
         journal = Journal(settings.journal)
         stack.callback(journal.close)
         watch = Watch(settings, store)
@@ -135,9 +149,51 @@ def platform(settings: Settings) -> Iterator[Platform]:
         stack.enter_context(answering(settings, Tasks(settings, store, journal)))
         collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
         stack.callback(collector.close)
-        rooms = Starlette(routes=_routes(web, collector, hub))
+        engine = open_engine(settings)
+        stack.callback(engine.dispose)
+        parts = Parts(settings, engine, web, store, journal, ingest, runner, collector, hub)
+        health = stack.enter_context(contextlib.closing(_health(parts)))
+        metrics = Metrics(_sources(parts, questions))
+        of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
+        rooms = Starlette(routes=_routes(web, collector, hub, of_itself))
         asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
-        yield Platform(asgi, hub, web)
+        yield Platform(asgi, hub, web, health)
+
+
+def _health(parts: Parts) -> Health:
+    def store() -> Failing | None:
+        parts.store.rows()  # raises an error where it does not answer
+        return parts.ingest.trouble.now
+
+    def accounts() -> None:
+        ask(parts.engine)
+
+    asked = {"accounts": accounts, "queue": parts.journal.failing, "store": store}
+    return Health(asked, parts.runner.states)
+
+
+def _sources(parts: Parts, questions: Mapping[str, Histogram]) -> Sources:
+    settings = parts.settings
+    return Sources(
+        data=settings.data,
+        files={
+            "accounts": settings.accounts_database,
+            "journal": settings.journal,
+            "events": settings.events,
+        },
+        collected=parts.collector.counts,
+        reasons=ALL_REASONS,
+        depth=parts.journal.depth,
+        commit_seconds=parts.journal.commit_seconds,
+        dead_letters=partial(dead_letters.count, settings.journal),
+        ingested=parts.ingest.counts,
+        rows=parts.store.rows,
+        questions=questions,
+        live=lambda: parts.hub.watched,
+        sign_ins=partial(sign_ins, parts.web),
+        jobs=parts.runner.states,
+        lines=logs.counted,
+    )
 
 
 def _project_exists(web: Flask, project_id: int) -> bool:
@@ -173,11 +229,14 @@ def _collector_page(
     return html, headers
 
 
-def _routes(web: Flask, collector: Collector, hub: LiveHub) -> list[BaseRoute]:
+def _routes(
+    web: Flask, collector: Collector, hub: LiveHub, of_itself: Sequence[BaseRoute]
+) -> list[BaseRoute]:
     pages = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
     return [
         Route("/v1", collector, methods=None),
         Route("/v1/{rest:path}", collector, methods=None),
+        *of_itself,
         Route("/projects/live", hub.endpoint),
         Route("/projects/{project}/live", hub.endpoint),
         Route("/projects/{project}/{page}/live", hub.endpoint),
@@ -237,7 +296,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
         backpressure=CONNECTIONS,
         websockets=False,
         log_level=LogLevels.error,
-        log_dictconfig=GRANIAN,
+        log_dictconfig=logs.GRANIAN,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
     )
     loop = asyncio.get_running_loop()
@@ -251,6 +310,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
         first.announce()
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     log.info("Stopping: no new requests, saving what was accepted")
+    parts.health.stopping()
     parts.hub.close()
     server.stop()  # type: ignore[no-untyped-call]
     with contextlib.suppress(TimeoutError):

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from .counts import JobState
 from .store.base import EventStore, Retention
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ class JobRunner:
 
     def __init__(self, table: Sequence[Job]) -> None:
         self._table = table
+        #: By the words of each job.
+        self.states = {job.words: JobState() for job in table}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
@@ -77,10 +80,17 @@ class JobRunner:
                     due[job] = time.monotonic() + job.seconds
 
     def _run_one(self, job: Job) -> None:
+        state, began = self.states[job.words], time.monotonic()
+        state.last_run = time.time()
         try:
             job.run()
+            state.last_success, state.failing_since = state.last_run, None
         except Exception:
+            state.failures += 1
+            state.failing_since = state.failing_since or state.last_run
             log.exception(
                 "Timed work failed and runs again in %(seconds)g s: %(job)s",
                 {"seconds": job.seconds, "job": job.words},
             )
+        state.runs += 1
+        state.seconds = time.monotonic() - began

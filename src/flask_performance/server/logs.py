@@ -66,6 +66,14 @@ def configure(level: str, *, as_json: bool, stream: TextIO | None = None) -> "Li
     return lines
 
 
+def counted() -> tuple[Mapping[str, int], int]:
+    """Lines of the log by level since the start, and how many of them were left out."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Lines):
+            return dict(handler.written), handler.left_out
+    return {}, 0
+
+
 def redacted(text: str) -> str:
     """The text without what looks like a secret."""
     for pattern, left in SECRETS:

@@ -13,6 +13,8 @@ PREFIX = "FLASK_PERFORMANCE_"
 #: Ports of mail servers by the scheme of their URL.
 SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 
+#: A token that is shorter can be guessed (characters).
+LEAST_TOKEN: Final = 16
 #: Where http is as good as https: nothing leaves the machine.
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -96,6 +98,9 @@ class Settings:
     #: (FLASK_PERFORMANCE_LOG_LEVEL).
     log: LogFormat = LogFormat.TEXT
     log_level: str = "info"
+    #: Opens /metrics from anywhere; without one they are for this machine alone
+    #: (FLASK_PERFORMANCE_METRICS_TOKEN).
+    metrics_token: str | None = field(default=None, repr=False)
 
     @property
     def secure(self) -> bool:
@@ -160,6 +165,7 @@ class Settings:
             disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
             log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
             log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
+            metrics_token=_metrics_token(environ.get(PREFIX + "METRICS_TOKEN")),
         )
         _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail
         _check_sign_on(settings)
@@ -204,6 +210,16 @@ def _size(said: str | None) -> int | None:
             f"{LEAST_BUDGET // 10**6}MB."
         )
     return count
+
+
+def _metrics_token(said: str | None) -> str | None:
+    """Never shows it."""
+    if said and (len(said) < LEAST_TOKEN or not said.isascii() or not said.isprintable()):
+        raise SettingsError(
+            f"{PREFIX}METRICS_TOKEN must have {LEAST_TOKEN} characters or more, and none that HTTP "
+            "cannot carry; `openssl rand -hex 32` prints one."
+        )
+    return said or None
 
 
 def _issuer(said: str | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flask_performance.server.counts import Failing
 from flask_performance.server.ingest.worker import IngestWorker
 from flask_performance.server.queue.base import Envelope
 from flask_performance.server.queue.journal import Journal
@@ -180,6 +181,30 @@ def test_the_same_number_of_another_instance_or_project_is_no_repeat(line: Line)
     line.wait_for(6)
     other = Filter(project_id=2, start_us=0, end_us=EVER.end_us)
     wait_for(lambda: line.store.summary(other).requests == 3, 10, "the other project's requests")
+
+
+def test_it_knows_what_it_does_and_that_the_store_takes_nothing(line: Line) -> None:
+    def trouble() -> Failing | None:
+        return line.worker.trouble.now
+
+    line.post(body(batch(1)), body(batch(2)))
+    line.wait_until_done()
+    counts = line.worker.counts
+    assert (counts.batches, counts.requests) == (2, 6)
+    assert 1 <= counts.blocks <= 2
+    assert counts.block_seconds.read()[0][-1][1] == counts.blocks
+    assert not trouble()
+    line.store.away = True
+    line.post(body(batch(3)))
+    wait_for(trouble, 10, "the worker to notice")
+    failing = trouble()
+    assert failing
+    assert failing.what == "the event store takes nothing"
+    line.store.away = False
+    line.wait_until_done()
+    wait_for(lambda: counts.batches == 3, 10, "the third batch")
+    assert failing != trouble()
+    assert counts.lag_seconds.read()[0][-1][1] >= 2
 
 
 def test_what_waits_for_a_deleted_project_is_thrown_away(line: Line) -> None:

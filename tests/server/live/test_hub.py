@@ -283,6 +283,23 @@ def test_a_failed_render_is_over_with_the_next(
     assert "could not be rendered" in caplog.text
 
 
+def test_the_hub_knows_how_many_watch(board: Board) -> None:
+    async def test() -> None:
+        hub = LiveHub(lambda path, *_: View(board, path), board.revision, lambda: board.changes)
+        application = Starlette(routes=[Route("/projects/{project}/live", hub.endpoint)])
+        paths = ("/projects/1/live", "/projects/1/live", "/projects/2/live")
+        watchers = [Watcher(application, path) for path in paths]
+        async with asyncio.timeout(10):
+            while hub.watched != (3, 2):
+                await asyncio.sleep(0.01)
+        for watcher in watchers:
+            watcher.left.set()
+        await asyncio.gather(*(watcher.task for watcher in watchers))
+        assert hub.watched == (0, 0)
+
+    asyncio.run(test())
+
+
 def test_nobody_watching_costs_nothing(board: Board) -> None:
     async def test() -> None:
         async with room(board) as here:

@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -164,9 +165,34 @@ def test_a_full_disk_refuses_everything_and_keeps_nothing_of_it(
             results = put(journal, *[envelope(number, size=200_000)] * 2)
             assert [type(one) for one in results] == [QueueUnavailableError] * 2
             assert "journal cannot be written" in str(results[0])
+        failing = journal.failing()
+        assert failing is not None
+        assert failing.what == "the journal cannot be written"
+        assert time.time() - 60 < failing.since <= time.time()
     assert journal.waiting_bytes == 1
     assert put(journal, envelope(4, size=200_000)) == [None]
+    assert journal.failing() is None
     assert numbers(journal) == [1, 4]
+
+
+def test_it_knows_what_waits(open_journal: Open) -> None:
+    journal = open_journal(max_waiting=100)
+    assert journal.depth() == (0, 0, 100, None)
+    put(journal, envelope(1), envelope(2, size=3), envelope(3, size=94))
+    depth = journal.depth()
+    assert (depth.batches, depth.bytes) == (3, 100)
+    assert depth.oldest_us == journal.read(0, 1, 10)[0][1].received_us
+    failing = journal.failing()
+    assert failing is not None
+    assert failing.what == "more waits than may be kept"
+    journal.forget(journal.read(0, 9, 1000)[1][0], 5)
+    assert (journal.depth().batches, journal.depth().bytes) == (1, 95)
+    assert journal.failing() is None
+    journal.close()
+    again = open_journal(max_waiting=100)
+    again.start_after(2)
+    assert (again.depth().batches, again.depth().bytes) == (1, 95)
+    assert sum(count for _, count in again.commit_seconds.read()[0]) == 0
 
 
 def test_after_a_close_nothing_is_taken(open_journal: Open) -> None:

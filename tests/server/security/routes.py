@@ -50,7 +50,6 @@ def post(path: str, who: Who, **more: object) -> Row:
 
 OPEN = (
     get("/", ANYONE, ok=(302,)),
-    get("/health", ANYONE),
     get("/static/icon.svg", ANYONE),
 )
 LOG_IN = (

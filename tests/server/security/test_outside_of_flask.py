@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from flask_performance.server import vitals
 from flask_performance.server.accounts.models import Role
 from flask_performance.server.accounts.orm import changes
 from flask_performance.server.accounts.permissions import Action, may
@@ -22,7 +23,7 @@ from .world import STRANGER, VISITOR, WHO, World
 
 #: Every address that Flask does not answer; `test_every_address_is_known` fails for a new one.
 KNOWN = {
-    "/v1", "/v1/{rest:path}",
+    "/v1", "/v1/{rest:path}", "/health", "/health/live", "/health/ready", "/metrics",
     "/projects/live", "/projects/{project}/live", "/projects/{project}/{page}/live",
 }  # fmt: skip
 PATIENCE = 30.0
@@ -31,7 +32,7 @@ PATIENCE = 30.0
 def test_every_address_is_known(world: World) -> None:
     nothing: Any = object()
     hub = LiveHub(nothing, nothing, nothing)
-    routes = _routes(world.app, nothing, hub)
+    routes = _routes(world.app, nothing, hub, vitals.routes(nothing, nothing, None, 0))
     assert {route.path for route in routes if isinstance(route, Route)} == KNOWN
     assert [route.path for route in routes if isinstance(route, Mount)] == [""]
 

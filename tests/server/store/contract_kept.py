@@ -115,6 +115,12 @@ class KeptContract:
         ]  # fmt: skip
         assert store.last_seen_by_environment(2) == {}
 
+    def test_about_how_many_rows_each_tier_has(self, store: EventStore) -> None:
+        assert store.rows() == {"raw": 0, "minutes": 0, "hours": 0}
+        store.append(block([{}] * 3), 1)
+        store.roll()
+        assert store.rows() == {"raw": 3, "minutes": 1, "hours": 1}
+
     def test_which_projects_have_rows(self, store: EventStore) -> None:
         assert store.project_ids() == set()
         for place, project_id in enumerate((3, 1, 3), 1):

@@ -72,6 +72,12 @@ def open_engine(settings: Settings) -> Engine:
     return engine
 
 
+def ask(engine: Engine) -> None:
+    """Read a row of the database, to know that it can be read. Raises SQLAlchemyError."""
+    with engine.connect() as connection:
+        connection.scalar(select(_VERSION.c.version_num))
+
+
 def revisions() -> list[str]:
     """The revisions this version knows, oldest first: `0001_accounts.py` is revision 0001."""
     return sorted(path.stem.split("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))

@@ -26,7 +26,7 @@ from werkzeug import Response
 
 from flask_performance.server.settings import Settings, SignUp
 
-from . import dsn, invitations, oidc, signup, users
+from . import dsn, invitations, oidc, signup, throttle, users
 from .mfa import FRESH
 from .models import User, db, now
 from .names import RefusedError
@@ -190,6 +190,7 @@ def _name() -> str:
 def _refused(error: SignOnError) -> Response:
     """Back to where the person came from, with the reason."""
     db.session.rollback()
+    throttle.failed_sign_on()
     flash(str(error), "error")
     known = current_user.is_authenticated
     return redirect("/account/security" if known else url_for("security.login"))

@@ -17,7 +17,8 @@ was typed, with or without an account: the answer tells nobody which.
 """
 
 import math
-from collections.abc import Hashable, Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
@@ -70,6 +71,9 @@ class Throttle:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.recent = Recent()
+        #: Since the start: failed sign-ins by kind, and what was refused because of a limit.
+        self.failures = Counter(dict.fromkeys(("password", "code", "single_sign_on"), 0))
+        self.refused = 0
 
     def limits(self) -> Iterator[tuple[Hashable, Limit]]:
         """What the request at hand counts against."""
@@ -94,17 +98,32 @@ class Throttle:
         """Raises TooManyRequests where a limit is reached."""
         wait = max(self.recent.wait(key, limit) for key, limit in self.limits())
         if wait > 0:
+            self.refused += 1
             raise TooManyRequests(_words(wait), retry_after=math.ceil(wait))
 
     def count(self, response: Response) -> None:
         asked = request.endpoint in ASKING | INVITING
         if asked or response.status_code < 300 or response.status_code == 422:
+            if not asked:
+                self.failures["code" if request.endpoint in CODE else "password"] += 1
             for key, limit in self.limits():
                 self.recent.add(key, limit)
         elif current_user.is_authenticated:
             account, address = current_user.email.lower(), _address()
             self.recent.add(("known", account, address), ONCE)
             self.recent.forget(("wrong", account, address))
+
+
+def sign_ins(app: Flask) -> tuple[Mapping[str, int], int]:
+    """Those that failed since the start, by kind; and how many were refused by a limit."""
+    throttle = app.extensions[EXTENSION]
+    assert isinstance(throttle, Throttle)  # noqa: S101
+    return throttle.failures, throttle.refused
+
+
+def failed_sign_on() -> None:
+    """The provider, or we, refused a single sign-on. Needs an app context."""
+    _throttle().failures["single_sign_on"] += 1
 
 
 def init_app(app: Flask, policy: Policy | None = None) -> None:

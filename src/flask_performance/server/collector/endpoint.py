@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -19,6 +19,7 @@ from flask_performance.wire import MAX_BODY
 from ..accounts import KeysUnavailableError, KnownKey, Meter
 from ..accounts.meter import Reason
 from ..accounts.quotas import Over
+from ..counts import Collected
 from ..payload import SMALL, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
 
@@ -39,6 +40,17 @@ RETRY_AFTER: Final = (b"retry-after", b"5")  # seconds
 REASONS: Final[dict[int, Reason]] = {
     400: "malformed", 413: "too_large", 415: "wrong_type", 503: "busy",
 }  # fmt: skip
+#: Why a post was refused that is no project's.
+OWN_REASONS: Final[dict[int, str]] = {
+    401: "unknown_key", 404: "wrong_address", 405: "wrong_method",
+}  # fmt: skip
+#: The accounts cannot be read, and the key is not remembered.
+AWAY: Final = "accounts_away"
+#: Every reason that this server counts.
+ALL_REASONS: Final = (
+    *(reason for part in get_args(Reason) for reason in get_args(part)),
+    *OWN_REASONS.values(), AWAY,
+)  # fmt: skip
 #: What a quota counts, in words.
 QUOTAS: Final[dict[str, str]] = {
     "minute_quota": "requests a minute",
@@ -50,11 +62,17 @@ ADDRESS: Final = re.compile(r"/v1/collector/([^/]+)/?")
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not an error of ours
-    """An answer other than 202: a status, a sentence that helps, and headers."""
+    """An answer other than 202: a status, a sentence that helps, and headers.
 
-    def __init__(self, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
+    The reason is for the server's own counts, where the status does not tell it.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, *headers: tuple[bytes, bytes], reason: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.status = status
+        self.reason = reason or REASONS.get(status) or OWN_REASONS[status]
         self.headers = headers
 
 
@@ -74,6 +92,7 @@ class Collector:
         self._find = find
         self._meter = meter
         self._page = page
+        self.counts = Collected()
         # Long bodies are decoded here and not on the event loop, one after the other: decoding
         # keeps the interpreter to itself, so that more threads would only take more memory.
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoder")
@@ -90,14 +109,18 @@ class Collector:
                 return
             accepted = await self._collect(scope, key, receive)
         except Refusal as refusal:
+            self.counts.refused[refusal.reason] += 1
             body = msgspec.json.encode({"error": str(refusal)})
             await _answer(send, refusal.status, body, JSON, *refusal.headers)
         except KeysUnavailableError as error:
+            self.counts.refused[AWAY] += 1
             body = msgspec.json.encode({"error": f"Not kept ({error}); send it again later."})
             await _answer(send, 503, body, JSON, RETRY_AFTER)
         except ClientGoneError:
             return
         else:
+            self.counts.batches += 1
+            self.counts.requests += accepted
             await _answer(send, 202, b'{"accepted": %d}' % accepted, JSON)
 
     async def _show(self, scope: Scope, key: str, send: Send) -> None:
@@ -125,11 +148,13 @@ class Collector:
     def _working(self, key: str) -> KnownKey:
         found = self._find(key)
         if found is None or found.revoked:
+            reason = ""
             if found is not None:
+                reason = "revoked_key"
                 self._meter.refuse(found, "revoked_key")
             raise Refusal(
                 401, "No project has this key. Copy the DSN from the project's set-up page again; "
-                "a revoked key stops working at once.",
+                "a revoked key stops working at once.", reason=reason,
             )  # fmt: skip
         return found
 
@@ -177,6 +202,7 @@ def _over_quota(over: Over) -> Refusal:
         f"The project is over its quota of {over.quota:,} {QUOTAS[over.reason]}; "
         f"send it again in {over.seconds:,} s.",
         (b"retry-after", b"%d" % over.seconds),
+        reason=over.reason,
     )
 
 

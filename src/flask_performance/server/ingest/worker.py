@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Final
 
+from ..counts import Ingested, Trouble
 from ..queue.base import Envelope, QueueUnavailableError
 from ..queue.journal import Journal
 from ..store.base import EventStore, StoreUnavailableError
@@ -50,6 +51,8 @@ class IngestWorker:
         self._stopping = threading.Event()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self.counts = Ingested()
+        self.trouble = Trouble()
         journal.start_after(self._position)
 
     def start(self) -> None:
@@ -68,7 +71,9 @@ class IngestWorker:
             try:
                 entries = self._journal.read(self._position, BLOCK_ENVELOPES, BLOCK_BYTES)
                 self._store_entries(entries)
+                self.trouble.ends()
             except Exception as error:
+                self.trouble.begins("ingest fails")
                 self._explain(error)
                 if self._stopping.wait(RETRY[1]):
                     return
@@ -149,15 +154,19 @@ class IngestWorker:
                 self._store.delete_project(project_id)
 
     def _advance(self, entries: Entries) -> None:
-        self._position = entries[-1][0]
+        self._position, oldest = entries[-1][0], entries[0][1]
+        self.counts.batches += len(entries)
+        self.counts.lag_seconds.note(max(0.0, time.time() - oldest.received_us / 1_000_000))
         self._journal.forget(self._position, sum(len(envelope.body) for _, envelope in entries))
 
     def _append_patiently(self, block: Block, position: int) -> None:
         pause = RETRY[0]
         while True:
+            began = time.perf_counter()
             try:
                 self._store.append(block, position)
             except StoreUnavailableError as error:
+                self.trouble.begins("the event store takes nothing")
                 if self._stopping.is_set():
                     raise
                 if pause == RETRY[0]:
@@ -168,9 +177,18 @@ class IngestWorker:
                 self._stopping.wait(pause)
                 pause = min(pause * 2, RETRY[1])
             else:
+                self._count(block, time.perf_counter() - began)
                 if pause != RETRY[0]:
                     log.info("The event store takes requests again")
                 return
+
+    def _count(self, block: Block, seconds: float) -> None:
+        self.trouble.ends()
+        if block.requests:
+            self.counts.blocks += 1
+            self.counts.requests += block.requests
+            self.counts.block_requests.note(block.requests)
+            self.counts.block_seconds.note(seconds)
 
     def _bury(self, refused: Refused) -> None:
         log.error(

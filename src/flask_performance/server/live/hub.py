@@ -157,6 +157,12 @@ class LiveHub:
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
+    @property
+    def watched(self) -> tuple[int, int]:
+        """How many watch, and how many different views."""
+        channels = list(self._channels.values())
+        return sum(channel.watchers for channel in channels), len(channels)
+
     def close(self) -> None:
         """End every connection; browsers come back to the next server by themselves."""
         self._closing.set()

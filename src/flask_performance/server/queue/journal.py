@@ -12,10 +12,12 @@ import logging
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from ..counts import SHORT, Depth, Failing, Histogram, Trouble
 from ..settings import SettingsError
 from . import dead_letters
 from .base import Envelope, Queue, QueueFullError, QueueUnavailableError
@@ -76,6 +78,8 @@ class Journal(Queue):
         self._pending: list[tuple[Envelope, Waiter]] = []
         self._unsynced = 0
         self._forgettable = 0
+        self.commit_seconds = Histogram(SHORT)
+        self.trouble = Trouble()
         self._closing = False
         self._arrived = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -142,6 +146,7 @@ class Journal(Queue):
                     )
                 connection.execute("commit")
                 self._waiting = self._measure()
+                self._forgettable = position
             except sqlite3.Error as error:
                 _roll_back(connection)
                 raise SettingsError(_not_usable(self._path, "written", error)) from error
@@ -191,11 +196,15 @@ class Journal(Queue):
                 self._waiting += self._unsynced
                 unsynced, self._unsynced = self._unsynced, 0
                 forgettable, closing = self._forgettable, self._closing
+            began = time.perf_counter()
             error = self._commit([envelope for envelope, _ in pending], forgettable)
+            self.commit_seconds.note(time.perf_counter() - began)
             if error is not None:
+                self.trouble.begins("the journal cannot be written")
                 with self._condition:
                     self._waiting -= unsynced
             elif pending:
+                self.trouble.ends()
                 self._arrived.set()
             _answer([waiter for _, waiter in pending], error)
             if closing and not pending:
@@ -284,6 +293,25 @@ class Journal(Queue):
             self._waiting += size
         self._arrived.set()
         return replayed
+
+    def depth(self) -> Depth:
+        """What waits. Cheap, on a connection of its own. Raises sqlite3.Error."""
+        with self._condition:
+            behind, waiting = self._forgettable, self._waiting
+        with contextlib.closing(sqlite3.connect(self._path, timeout=1)) as connection:
+            [last] = connection.execute("select coalesce(max(id), 0) from entry").fetchone()
+            oldest = connection.execute(
+                "select received_us from entry where id > ? order by id limit 1", [behind]
+            ).fetchone()
+        batches = max(0, last - behind)
+        return Depth(batches, waiting, self._max_waiting, oldest[0] if oldest else None)
+
+    def failing(self) -> Failing | None:
+        """What apps that post now would meet. Raises sqlite3.Error."""
+        depth = self.depth()
+        if self.trouble.now is None and depth.bytes >= depth.limit:
+            return Failing("more waits than may be kept", (depth.oldest_us or 0) / 1_000_000)
+        return self.trouble.now
 
     @property
     def waiting_bytes(self) -> int:

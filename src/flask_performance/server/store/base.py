@@ -336,6 +336,13 @@ class EventStore(ABC):
         """Every project that has rows."""
 
     @abstractmethod
+    def rows(self) -> dict[str, int]:
+        """About how many rows each tier has: "raw", "minutes", "hours". Cheap.
+
+        Raises an error where the store does not answer.
+        """
+
+    @abstractmethod
     def statuses(self, filter: Filter) -> list[StatusStats]:
         """By status and outcome, the most frequent first."""
 

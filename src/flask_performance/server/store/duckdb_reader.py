@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import msgspec
@@ -46,6 +46,8 @@ from .statistics import (
 )
 from .window import boundaries, parts, statuses
 
+#: The tier of a table with requests.
+TIERS: Final = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "hours"}
 #: After everything: where a list begins.
 NO_CURSOR = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
@@ -289,6 +291,9 @@ class DuckDBReader(EventStore):
 
     def last_seen_by_environment(self, project_id: int) -> dict[str | None, int]:
         return dict(self._rows(load("last_seen_by_environment"), {"project_id": project_id}))
+
+    def rows(self) -> dict[str, int]:
+        return {TIERS[table]: rows for table, rows in self._rows(load("rows"))}
 
     def project_ids(self) -> set[int]:
         return {project_id for (project_id,) in self._rows(load("project_ids"))}
