@@ -188,6 +188,47 @@ def test_a_full_disk_is_unavailable_and_over_when_there_is_room(
         assert again.ledger(DAY).lost == 0
 
 
+def test_what_is_durable_though_its_checkpoint_failed_is_stored_once(
+    tmp_path: Path, store: DuckDBStore
+) -> None:
+    """DuckDB says so, as an error, when the log beside the file has room and the file has none."""
+    store.append(block([{"path": f"/{place * 7919}"} for place in range(20_000)]), 1)
+    store._connection.execute("checkpoint")
+    store._connection.execute("set wal_autocheckpoint = '100KB'")
+    said = set()
+    with full_disk(tmp_path / "events.duckdb", 0):
+        for position in range(2, 30):
+            rows: list[dict[str, object]] = [{"path": f"/{position}/{n}"} for n in range(300)]
+            sent_total = 20_000 + 300 * (position - 1)
+            late = block(rows, number=position, sent_total=sent_total)
+            for _ in range(3):
+                revision = store.revision(1)
+                try:
+                    store.append(late, position)
+                except StoreUnavailableError as error:
+                    said.add(str(error)[:44])
+                    assert store.summary(DAY).requests, "readers are not kept waiting"
+                else:
+                    assert store.revision(1) > revision
+                    break
+    assert said == {"FATAL Error: Transaction COMMIT succeeded an"}
+    assert store.summary(DAY).requests == 28_400
+    ledger = store.ledger(DAY)
+    assert (ledger.stored, ledger.lost) == (28_400, 0)
+
+
+def test_a_checkpoint_that_fails_for_a_copy_leaves_a_store_that_answers(
+    tmp_path: Path, store: DuckDBStore
+) -> None:
+    store.append(block([{"path": f"/{place * 7919}"} for place in range(20_000)]), 1)
+    with full_disk(tmp_path / "events.duckdb", 0), store.still():
+        pass
+    assert store.summary(DAY).requests == 20_000
+    store.append(block([{}] * 2, number=2, sent_total=20_002), 2)
+    store.roll()
+    assert store.summary(DAY).requests == 20_002
+
+
 def test_a_connection_that_broke_is_opened_anew(tmp_path: Path, store: DuckDBStore) -> None:
     """DuckDB refuses everything after a fatal error; so does a connection that was closed."""
     store.append(block([{}] * 3), 1)

@@ -85,21 +85,18 @@ class DuckDBStore(DuckDBFile):
         return self._position
 
     def has_batch(self, project_id: int, instance: str, number: int) -> bool:
-        with self._write:
+        with self._writing():
             return number in self._known.of(project_id, instance).batches
 
     def append(self, block: Block, position: int) -> None:
-        with self._write:
+        with self._writing(), self._changes(block.project_ids):
             if position <= self._position:
                 return  # stored after all by an attempt that seemed to fail
-            with self._changes(block.project_ids):
-                with self._transaction() as connection:
-                    self._append(connection, block)
-                    connection.execute(
-                        "update meta set value = ? where name = 'position'", [position]
-                    )
-                self._position = position
-                self._next_request += block.requests
+            with self._transaction() as connection:
+                self._append(connection, block)
+                connection.execute("update meta set value = ? where name = 'position'", [position])
+            self._position = position
+            self._next_request += block.requests
 
     def _append(self, connection: duckdb.DuckDBPyConnection, block: Block) -> None:
         known = self._known.of_all(block.instances)
@@ -195,9 +192,8 @@ class DuckDBStore(DuckDBFile):
     @contextlib.contextmanager
     def still(self) -> Iterator[Path]:
         """The file, which holds everything that is stored, and does not change meanwhile."""
-        with self._write:
-            with contextlib.suppress(duckdb.Error):
-                self._connection.execute("checkpoint")  # else the rest is in the log beside it
+        with self._writing():
+            self._checkpoint()  # else the rest is in the log beside it
             yield self._path
 
     def export(self, project_id: int, start_us: int, end_us: int, file: Path) -> Iterator[float]:
@@ -226,7 +222,7 @@ class DuckDBStore(DuckDBFile):
         """
         table, condition = TIERS[tier]
         projects = self.project_ids()
-        with self._write, self._changes(projects):
+        with self._writing(), self._changes(projects):
             rolled = self._meta("rolled")
             with self._transaction() as connection:
                 before_us = oldest(connection, tier, share, rolled)
@@ -235,14 +231,13 @@ class DuckDBStore(DuckDBFile):
                 statement = load("forget_all", table=table, condition=condition)
                 parameters = {"before_us": before_us, "rolled": rolled}
                 connection.execute(statement, named(statement, parameters))
-            with contextlib.suppress(duckdb.Error):
-                self._connection.execute("checkpoint")  # from then on the blocks are used again
+            self._checkpoint()  # from then on the blocks are used again
         return before_us
 
     # -- timed work ------------------------------------------------------------------------------
 
     def roll(self) -> None:
-        with self._write:
+        with self._writing():
             rolled, upto = self._meta("rolled"), self._next_request - 1
             if rolled == upto:
                 return
@@ -259,14 +254,14 @@ class DuckDBStore(DuckDBFile):
     def maintain(self, now_us: int) -> None:
         closed_us = now_us - RECEIPTS_MERGE_US
         for table in MERGED:
-            with self._write:
+            with self._writing():
                 steps = [
                     step
                     for step in self._unmerged[table]
                     if table in ROLLUPS or step + MINUTE_US <= closed_us
                 ]
                 self._merge(table, steps)
-        with self._write:
+        with self._writing():
             self._known.forget_silent(now_us - REMEMBER_US)
 
     def _merge(self, table: str, steps: list[int]) -> None:
@@ -299,7 +294,7 @@ class DuckDBStore(DuckDBFile):
                 self._forget(load("forget_ledger", table=table), project_id, ledger_us)
 
     def _forget(self, statement: str, project_id: int, before_us: int) -> None:
-        with self._write:
+        with self._writing():
             parameters = {
                 "project_id": project_id, "before_us": before_us, "rolled": self._meta("rolled"),
             }  # fmt: skip
@@ -307,7 +302,7 @@ class DuckDBStore(DuckDBFile):
                 connection.execute(statement, named(statement, parameters))
 
     def delete_project(self, project_id: int) -> None:
-        with self._write, self._changes({project_id}):
+        with self._writing(), self._changes({project_id}):
             with self._transaction() as connection:
                 for table in TABLES_OF_A_PROJECT:
                     connection.execute(

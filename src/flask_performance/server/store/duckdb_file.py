@@ -155,13 +155,20 @@ class DuckDBFile(DuckDBReader):
             self._changing = frozenset()
 
     @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One at a time, and with a file that answers. Raises StoreUnavailableError."""
+        with self._write:
+            try:
+                self._mend()
+                yield
+            except WAITING_HELPS as error:
+                self._undo()
+                raise StoreUnavailableError(_first_line(error)) from error
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """All or nothing, in the file and in memory. Raises StoreUnavailableError."""
         try:
-            if self._reopen:
-                self._connection.close()
-                self._open()
-                self._reopen = False
             self._connection.begin()
             yield self._connection
             self._connection.commit()
@@ -172,13 +179,34 @@ class DuckDBFile(DuckDBReader):
             raise
 
     def _undo(self) -> None:
-        """After a failed transaction: memory may be ahead of the file."""
+        """After a failed transaction: memory may be ahead of the file, or behind it.
+
+        DuckDB may say of a commit that it is durable, and that the checkpoint after it failed.
+        """
         with contextlib.suppress(duckdb.Error):
             self._connection.rollback()
         try:
             self._load()
         except duckdb.Error:
             self._reopen = True
+            with contextlib.suppress(
+                duckdb.Error, OSError
+            ):  # at once, because readers wait for it, too
+                self._mend()
+
+    def _mend(self) -> None:
+        """Open the file anew where DuckDB refuses everything, and learn what is in it."""
+        if self._reopen:
+            self._connection.close()
+            self._open()
+            self._reopen = False
+
+    def _checkpoint(self) -> None:
+        """Move what is in the log beside the file into the file, if there is room for it."""
+        try:
+            self._connection.execute("checkpoint")
+        except duckdb.Error:
+            self._undo()
 
     def close(self) -> None:
         with self._write:
