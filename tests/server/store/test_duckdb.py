@@ -29,6 +29,7 @@ from .contract import DAY, StoreContract
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
 from .contract_kept import KeptContract
+from .contract_processes import ProcessContract
 from .contract_tables import TablesContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
@@ -37,7 +38,9 @@ def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
 
 
-class TestDuckDB(StoreContract, ApdexContract, BoundsContract, KeptContract, TablesContract):
+class TestDuckDB(
+    StoreContract, ApdexContract, BoundsContract, KeptContract, ProcessContract, TablesContract
+):
     """The contract of every home."""
 
     @classmethod

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from flask_performance.wire import DROP_REASONS
 
-from ..payload import Batch, Outline, Requests, Single
+from ..payload import Batch, Outline, Overhead, Requests, Routes, Single
 from ..queue.base import Envelope
 from ..store.block import (
     INTEGERS,
@@ -16,10 +16,12 @@ from ..store.block import (
     UNKNOWN,
     Block,
     Column,
+    Declaration,
     InstanceKey,
     OperationKey,
     PlatformReason,
     Receipt,
+    Sample,
     text_column,
 )
 
@@ -50,6 +52,7 @@ class BlockBuilder:
         self._instance_keys: list[InstanceKey] = []
         self._parts: list[dict[str, Column]] = []
         self._receipts: list[Receipt] = []
+        self._declarations: list[Declaration] = []
         # Requests of the 2019 client, which come one by one, by column …
         self._singles: defaultdict[str, list[int]] = defaultdict(list)
         self._single_paths: list[str | None] = []
@@ -59,6 +62,8 @@ class BlockBuilder:
     def add_batch(self, project_id: int, received_us: int, batch: Batch) -> None:
         instance = self._instance(_instance_key(project_id, batch))
         self._receipts.append(_receipt(instance, received_us, batch))
+        if batch.routes is not None:
+            self._declarations.append(_declaration(instance, received_us, batch.routes))
         self.requests += len(batch.requests)
         if len(batch.requests):
             self._add_requests(project_id, instance, batch)
@@ -182,14 +187,20 @@ class BlockBuilder:
             name: np.concatenate([np.empty(0, kind), *(part[name] for part in self._parts)])
             for name, kind in kinds.items()
         }
-        return Block(columns, list(self._operations), self._instance_keys, self._receipts)
+        return Block(
+            columns,
+            list(self._operations),
+            self._instance_keys,
+            self._receipts,
+            self._declarations,
+        )
 
     def _operation(self, project_id: int, method: str, route: str, endpoint: str | None) -> int:
         key = OperationKey(
             project_id,
-            method if method in METHODS else OTHER_METHOD,
+            _known_method(method),
             route[:MAX_TEXT],
-            endpoint and endpoint[:MAX_TEXT],
+            _cut(endpoint),
         )
         return self._operations.setdefault(key, len(self._operations))
 
@@ -213,7 +224,7 @@ def _instance_key(project_id: int, batch: Batch) -> InstanceKey:
         pid=said.pid,
         started_us=said.started_us,
         **{
-            name: (value := getattr(said, name)) and value[:MAX_LABEL]
+            name: _cut(getattr(said, name), MAX_LABEL)
             for name in ("host", "environment", "release", "client", "python", "flask")
         },
     )
@@ -229,7 +240,48 @@ def _receipt(instance: int, received_us: int, batch: Batch) -> Receipt:
         waiting=batch.ledger.waiting,
         final=batch.final,
         dropped_totals=_known_reasons(batch.ledger.dropped),
+        sample=_sample(received_us, batch),
     )
+
+
+def _sample(received_us: int, batch: Batch) -> Sample | None:
+    said, cost = batch.process, batch.overhead or Overhead()
+    if said is None:
+        return None
+    return Sample(
+        # A clock that is ahead must not make a word of the past the newest for long.
+        at_us=min(batch.sent_us, received_us),
+        cpu_us=said.cpu_us,
+        busy_us=said.busy_us,
+        memory_bytes=said.memory_bytes,
+        concurrent=said.concurrent,
+        threads=said.threads,
+        beat_us=said.beat_us,
+        request_ns=cost.request_ns,
+        sender_us=cost.sender_cpu_us,
+    )
+
+
+def _declaration(instance: int, received_us: int, said: Routes) -> Declaration:
+    routes = (
+        (_known_method(method) if method else "", rule.rule[:MAX_TEXT], _cut(rule.endpoint))
+        for rule in said.rules
+        for method in rule.methods or [""]
+    )
+    return Declaration(
+        instance=instance,
+        received_us=received_us,
+        app=_cut(said.app, MAX_LABEL) or "",
+        routes=list(dict.fromkeys(routes)),
+    )
+
+
+def _known_method(method: str) -> str:
+    return method if method in METHODS else OTHER_METHOD
+
+
+def _cut(text: str | None, most: int = MAX_TEXT) -> str | None:
+    return text and text[:most]
 
 
 def _known_reasons(dropped: dict[str, int]) -> dict[str, int]:
@@ -252,7 +304,7 @@ def _integers(values: list[int] | list[int | None] | None, kind: str, count: int
 def _texts(values: list[str | None] | None, count: int) -> Column:
     if values is None:
         return text_column([None] * count)
-    return text_column([value and value[:MAX_TEXT] for value in values])
+    return text_column([_cut(value) for value in values])
 
 
 def _paths(requests: Requests, routes: list[str]) -> Column:

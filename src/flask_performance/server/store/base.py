@@ -13,6 +13,8 @@ import msgspec
 
 from flask_performance.wire import Outcome
 
+from .processes import DeclaredRoute, InstanceRow
+
 if TYPE_CHECKING:
     from .block import Block
 
@@ -355,6 +357,24 @@ class EventStore(ABC):
         """Who asked, as far as the app says it: those with the most total time."""
 
     @abstractmethod
+    def instances(self, filter: Filter, limit: int) -> list[InstanceRow]:
+        """The processes heard in the window, those heard last first. Of the other conditions
+        `environment`, `release` and `instance` apply."""
+
+    @abstractmethod
+    def waits(self, filter: Filter) -> dict[str, Spread]:
+        """How long requests waited in front of each instance (its wire id), in microseconds, where
+        the app's proxy says it. Only single requests know: ask for short windows."""
+
+    @abstractmethod
+    def declared(self, project_id: int) -> list[DeclaredRoute]:
+        """All routes ever declared, as far as kept; one declared again is still one."""
+
+    @abstractmethod
+    def last_called(self, project_id: int) -> dict[tuple[str, str], int]:
+        """When each method and route was called last (start of the request), ever."""
+
+    @abstractmethod
     def releases(self, project_id: int) -> list[str]:
         """All names ever seen, the newest first."""
 
@@ -368,6 +388,8 @@ class EventStore(ABC):
 
         Single requests go only when the rollups have them. The ledger of an instance goes as a
         whole, when it was silent for as long as hours are kept, and for `LEDGER_DAYS` at least.
+        What processes say of themselves is kept like minutes, a route for as long as the ledger
+        after it was declared last.
         """
 
     @abstractmethod

@@ -61,6 +61,29 @@ PlatformReason = Literal[
 ]
 
 
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process said of itself with a batch; totals as in `wire.Process`. None: not known."""
+
+    at_us: int
+    cpu_us: int | None = None
+    busy_us: int | None = None
+    memory_bytes: int | None = None
+    concurrent: int | None = None
+    threads: int | None = None
+    beat_us: int | None = None
+    request_ns: int | None = None
+    sender_us: int | None = None
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """All routes that an app declared with a batch: method, rule and endpoint of each."""
+
+    instance: int  # place in Block.instances
+    received_us: int
+    app: str
+    routes: list[tuple[str, str, str | None]]
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """One batch, for the ledger. Totals are the client's, counted since its process started."""
 
@@ -74,6 +97,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     final: bool = False
     dropped_totals: dict[str, int] = {}
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +108,7 @@ class Block:
     operations: list[OperationKey]
     instances: list[InstanceKey]
     receipts: list[Receipt]
+    declarations: list[Declaration] = field(default_factory=list)
     requests: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 #: Operations of a project. Requests of further ones are counted together, as `OTHER`.
 MOST_OPERATIONS: Final = 10_000
+#: Routes that its apps may have declared, in all environments and releases.
+MOST_ROUTES: Final = 50_000
 #: Method and route of that operation; OpenTelemetry's word for what is not on a list.
 OTHER: Final = "_OTHER"
 

@@ -1,10 +1,11 @@
 """The embedded home of the event store: one DuckDB file, one process.
 
 ```
-DuckDBReader  questions           every question has a cursor of its own; snapshots keep it
-  DuckDBFile  opening, memory,    and writing out of each other's way
-              transactions
-    DuckDBStore  writing, timed work, one at a time
+DuckDBReader       questions          every question has a cursor of its own; snapshots keep it
+  DuckDBProcesses  about processes    and writing out of each other's way
+    DuckDBFile     opening, memory,
+                   transactions
+      DuckDBStore  writing, timed work, one at a time
 ```
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableError
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
 from .bounds import bounded
+from .duckdb_columns import append_processes, declare_routes, registered
 from .duckdb_export import exported
 from .duckdb_file import REMEMBER_US, DuckDBFile
 from .duckdb_room import TIERS, Tier, oldest, used_bytes
@@ -34,28 +36,16 @@ MERGED: Final = {
     "rollup_hour": ("merge_rollup", HOUR_US),
     "receipt": ("merge_receipt", MINUTE_US),
     "dropped": ("merge_dropped", MINUTE_US),
+    "process": ("merge_process", MINUTE_US),
 }
 RECEIPT_COLUMNS: Final = (
     "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
     "refused", "waiting", "final",
 )  # fmt: skip
 TABLES_OF_A_PROJECT: Final = (
-    "request", "rollup_minute", "rollup_hour", "receipt", "dropped", "operation", "instance",
+    "request", "rollup_minute", "rollup_hour", "receipt", "dropped", "process", "route",
+    "operation", "instance",
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _registered(
-    connection: duckdb.DuckDBPyConnection, columns: dict[str, Column]
-) -> Iterator[None]:
-    """Makes columns readable as the table `block`."""
-    connection.register("block", columns)
-    try:
-        yield
-    finally:
-        # A failed transaction refuses this too, and its own error is the one to tell.
-        with contextlib.suppress(duckdb.Error):
-            connection.unregister("block")
 
 
 def _insert(
@@ -72,7 +62,7 @@ def _insert(
         values = [getattr(key, name) for key in keys]
         # DuckDB casts texts; the type of numbers it would guess from some of them.
         columns[name] = text_column([None if one is None else str(one) for one in values])
-    with _registered(connection, columns):
+    with registered(connection, columns):
         connection.execute(f"insert into {table} by name from block")  # nosec B608
 
 
@@ -108,11 +98,14 @@ class DuckDBStore(DuckDBFile):
             columns["instance_id"] = instances[block.columns["instance"]]
             self._append_requests(connection, columns)
         self._append_receipts(connection, block, instances, known)
+        said_us = append_processes(connection, block, instances)
+        self._note_unmerged(connection, "process", said_us)
+        declare_routes(connection, block)
 
     def _append_requests(
         self, connection: duckdb.DuckDBPyConnection, columns: dict[str, Column]
     ) -> None:
-        with _registered(connection, columns):
+        with registered(connection, columns):
             connection.execute(load("append_requests"), {"first_id": self._next_request})
 
     def _operation_ids(
@@ -172,7 +165,7 @@ class DuckDBStore(DuckDBFile):
             columns = dict(
                 zip(RECEIPT_COLUMNS, np.array(receipts, dtype="i8").T.copy(), strict=True)
             )
-            with _registered(connection, columns):
+            with registered(connection, columns):
                 connection.execute(load("append_receipts"))
             self._note_unmerged(connection, "receipt", {row[2] for row in receipts})
         if drops:
@@ -243,6 +236,7 @@ class DuckDBStore(DuckDBFile):
                 return
             ids = {"rolled": rolled, "upto": upto}
             with self._transaction() as connection:
+                connection.execute(load("note_called"), ids)
                 for table, width in ROLLUPS.items():
                     for name in ("roll", "note_unmerged"):
                         connection.execute(load(name, table=table, width=str(width)), ids)
@@ -279,14 +273,17 @@ class DuckDBStore(DuckDBFile):
 
     def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
         for project_id, retention in kept.items():
-            for table, days, condition in (
-                ("request", retention.raw_days, "id <= $rolled"),
-                ("rollup_minute", retention.minutes_days, "true"),
-                ("rollup_hour", retention.hours_days, "true"),
+            ledger_days = max(retention.hours_days, LEDGER_DAYS)
+            for table, days, time, condition in (
+                ("request", retention.raw_days, "start_us", "id <= $rolled"),
+                ("rollup_minute", retention.minutes_days, "start_us", "true"),
+                ("rollup_hour", retention.hours_days, "start_us", "true"),
+                ("process", retention.minutes_days, "at_us", "true"),
+                ("route", ledger_days, "last_us", "true"),
             ):
-                statement = load("forget", table=table, condition=condition)
+                statement = load("forget", table=table, time=time, condition=condition)
                 self._forget(statement, project_id, now_us - days * DAY_US)
-            ledger_us = now_us - max(retention.hours_days, LEDGER_DAYS) * DAY_US
+            ledger_us = now_us - ledger_days * DAY_US
             for table in (
                 "dropped",
                 "receipt",

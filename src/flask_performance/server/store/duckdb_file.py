@@ -18,12 +18,11 @@ import duckdb
 from ..settings import SettingsError
 from .base import HOUR_US, StoreUnavailableError
 from .block import OperationKey
-from .duckdb_reader import DuckDBReader
+from .duckdb_processes import DuckDBProcesses
 from .known import Drop, KnownInstances, Run
+from .migrations import SCHEMA, migrations
 from .queries import load
 
-#: Version of `sql/schema.sql`.
-SCHEMA: Final = 1
 #: Instances heard within this time are kept in memory; others are recalled from the file.
 REMEMBER_US: Final = 48 * HOUR_US
 #: Faults of the disk, the machine and DuckDB itself, not of what is stored.
@@ -47,7 +46,7 @@ def _not_opened(path: Path, error: duckdb.Error) -> str:
     )
 
 
-class DuckDBFile(DuckDBReader):
+class DuckDBFile(DuckDBProcesses):
     """The middle of `DuckDBStore`. Raises SettingsError where the file cannot be used."""
 
     def __init__(self, path: Path, *, memory_limit: str = "400MB", threads: int = 2) -> None:
@@ -84,6 +83,7 @@ class DuckDBFile(DuckDBReader):
                     f"Flask-Performance (its schema is {found}, this version knows up to "
                     f"{SCHEMA}). Install that version or a later one; nothing was changed."
                 )
+            self._upgrade(found)
             return
         self._connection.begin()
         self._connection.execute(load("schema"))
@@ -91,6 +91,17 @@ class DuckDBFile(DuckDBReader):
             "insert into meta values ('schema', ?), ('position', 0), ('rolled', 0)", [SCHEMA]
         )
         self._connection.commit()
+
+    def _upgrade(self, found: int) -> None:
+        """From an older schema to this version's, a transaction a step: all of it or nothing."""
+        for migration in migrations():
+            if migration.schema > found:
+                self._connection.begin()
+                self._connection.execute(migration.statements)
+                self._connection.execute(
+                    "update meta set value = ? where name = 'schema'", [migration.schema]
+                )
+                self._connection.commit()
 
     def _load(self) -> None:
         """Read into memory what writing needs to know of the past."""

@@ -66,7 +66,7 @@ NOT_JUDGED = Sql("", {})
 
 
 class DuckDBReader(EventStore):
-    """The reading half of `DuckDBStore`."""
+    """The reading half of `DuckDBStore`, but for the questions about processes."""
 
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]

@@ -4,10 +4,11 @@
 -- `rolled` (the newest request that is in the rollups).
 create table if not exists meta (name varchar primary key, value bigint not null);
 
--- method + route of a project, once for every endpoint it had.
+-- method + route of a project, once for every endpoint it had. `last_us`: the newest start of its requests
+-- that are in the rollups.
 create table if not exists operation (
     id integer not null, project_id integer not null,
-    method varchar not null, route varchar not null, endpoint varchar
+    method varchar not null, route varchar not null, endpoint varchar, last_us bigint
 );
 
 -- One process of a monitored app, once.
@@ -54,3 +55,17 @@ create table if not exists dropped (
 
 -- Where `maintain` has to merge: the steps of a table that may have more than one row a key.
 create table if not exists unmerged ("table" varchar not null, step_us bigint not null);
+
+-- Routes that apps declare, one row a method (empty: every one); `last_us`: when a process declared it last.
+create table if not exists route (
+    project_id integer not null, app varchar not null, environment varchar, method varchar not null,
+    rule varchar not null, endpoint varchar, release varchar, first_us bigint not null, last_us bigint not null
+);
+
+-- What processes say of themselves: one row a batch, merged by minute (`first_us` to `at_us`). Totals only grow
+-- while a process lives, so that rows merge by `min` and `max`, and a row that came twice changes nothing.
+create table if not exists process (
+    project_id integer not null, instance_id integer not null, first_us bigint not null, at_us bigint not null,
+    cpu_first_us bigint, cpu_us bigint, busy_first_us bigint, busy_us bigint, memory_bytes bigint, peak_bytes bigint,
+    concurrent bigint, threads bigint, beat_us bigint, request_ns bigint, sender_first_us bigint, sender_us bigint
+);

@@ -1,0 +1,64 @@
+"""What DuckDB answers about the processes of an app and the routes that they declare."""
+
+from typing import Any, Final
+
+from .base import SILENT_US, Filter, Spread
+from .duckdb_reader import DuckDBReader
+from .processes import DeclaredRoute, InstanceRow, Usage
+from .queries import load
+from .statistics import grouped_stats, spread_of
+
+#: Conditions of a filter on a process.
+INSTANCE_TERMS: Final = {
+    "release": "i.release = $release",
+    "instance": "i.wire_id = $instance",
+}
+#: What a process said before the window.
+BEFORE: Final = "at_us < $start_us"
+
+
+class DuckDBProcesses(DuckDBReader):
+    """The questions of the pages of instances and routes."""
+
+    def instances(self, filter: Filter, limit: int) -> list[InstanceRow]:
+        conditions = self._conditions("receipt", filter, [filter.project_id])
+        asked = {name: getattr(filter, name) for name in INSTANCE_TERMS}
+        terms = [INSTANCE_TERMS[name] for name, value in asked.items() if value is not None]
+        statement = load(
+            "instances", conditions=" and ".join([conditions.sql, *terms]), before=BEFORE
+        )
+        parameters = {
+            **conditions.parameters,
+            **asked,
+            "project_id": filter.project_id,
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            # A living process speaks more often than this.
+            "since_us": filter.start_us - SILENT_US,
+            "limit": limit,
+        }
+        return [_instance_row(row) for row in self._named_rows(statement, parameters)]
+
+    def waits(self, filter: Filter) -> dict[str, Spread]:
+        columns = self._single_columns("waits", filter)
+        names = dict(zip(columns["group"].tolist(), columns["wire_id"].tolist(), strict=True))
+        return {names[id]: spread_of(stats) for id, stats in grouped_stats(columns).items()}
+
+    def declared(self, project_id: int) -> list[DeclaredRoute]:
+        rows = self._named_rows(load("declared"), {"project_id": project_id})
+        return [DeclaredRoute(**row) for row in rows]
+
+    def last_called(self, project_id: int) -> dict[tuple[str, str], int]:
+        rows = self._rows(load("last_called"), {"project_id": project_id})
+        return {(method, route): start_us for method, route, start_us in rows}
+
+    def _named_rows(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        with self._connection.cursor() as connection:
+            result = self._run(connection, statement, parameters)
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _instance_row(row: dict[str, Any]) -> InstanceRow:
+    used = {name: row.pop(name) for name in Usage.__struct_fields__}
+    return InstanceRow(**row, usage=None if used["at_us"] is None else Usage(**used))
