@@ -12,7 +12,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
@@ -30,11 +30,13 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import accounts, api, dashboard, logs, vitals
+from . import accounts, api, dashboard, logs, ourselves, vitals
 from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
 from .accounts.database import ask, open_engine
 from .accounts.dsn import dsn
+from .accounts.dsn import settings as settings_of
 from .accounts.orm import changes
+from .accounts.own import own_key
 from .accounts.throttle import sign_ins
 from .collector.endpoint import ALL_REASONS, Collector, Headers
 from .counts import Failing, Histogram
@@ -100,6 +102,7 @@ class Platform:
     hub: LiveHub
     web: Flask
     health: Health
+    collector: Collector
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
         rooms = Starlette(routes=_routes(web, collector, hub, of_itself))
         asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
-        yield Platform(asgi, hub, web, health)
+        yield Platform(asgi, hub, web, health, collector)
 
 
 def _health(parts: Parts) -> Health:
@@ -286,6 +289,19 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
+def _watch_ourselves(parts: Platform) -> Callable[[], Awaitable[None]]:
+    """Have the web app recorded, if it shall be; how that ends. Call it on the event loop."""
+
+    async def nothing() -> None:
+        pass
+
+    if not settings_of(parts.web).self_:
+        return nothing
+    with parts.web.app_context():
+        key = own_key()
+    return nothing if key is None else ourselves.watch(parts.web, parts.collector, key)
+
+
 async def _serve(parts: Platform, host: str, port: int) -> None:
     server = Server(
         parts.asgi,
@@ -303,6 +319,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    unwatch = _watch_ourselves(parts)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(ended.wait())
     log.info("Flask-Performance is ready at %(address)s", {"address": _address(host, port)})
@@ -315,3 +332,4 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
     server.stop()  # type: ignore[no-untyped-call]
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(serving, LAST_ANSWERS)
+    await unwatch()

@@ -98,6 +98,9 @@ class Settings:
     #: (FLASK_PERFORMANCE_LOG_LEVEL).
     log: LogFormat = LogFormat.TEXT
     log_level: str = "info"
+    #: Whether the server records its own pages and API, into the project "This server"
+    #: (FLASK_PERFORMANCE_SELF).
+    self_: bool = True
     #: Opens /metrics from anywhere; without one they are for this machine alone
     #: (FLASK_PERFORMANCE_METRICS_TOKEN).
     metrics_token: str | None = field(default=None, repr=False)
@@ -165,6 +168,7 @@ class Settings:
             disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
             log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
             log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
+            self_=_one_of("SELF", ("on", "off"), environ, "on") == "on",
             metrics_token=_metrics_token(environ.get(PREFIX + "METRICS_TOKEN")),
         )
         _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail

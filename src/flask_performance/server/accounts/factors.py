@@ -6,12 +6,13 @@ always verified its owner (by fingerprint, face or PIN).
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from flask import Flask, current_app
 from flask_security import MfRecoveryCodesUtil, Security, Totp, UserMixin, WebauthnUtil
 from markupsafe import Markup
 
+from . import lazily
 from .models import User
 from .secret import derived
 
@@ -43,6 +44,16 @@ def take_away(user: User) -> None:
 
 class OneTimeCodes(Totp):
     """TOTP whose codes work once, with a QR code that the page's own style draws."""
+
+    @property
+    def _totp(self) -> Any:
+        """Everything here goes through it; with the first use its encryption is imported."""
+        lazily.one_time_codes()
+        return self._codes
+
+    @_totp.setter
+    def _totp(self, codes: Any) -> None:
+        self._codes = codes
 
     def get_last_counter(self, user: UserMixin) -> int | None:
         return cast(User, user).totp_counter

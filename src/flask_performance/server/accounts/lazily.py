@@ -1,8 +1,9 @@
-"""Spares a server 15 MB until somebody uses a passkey or single sign-on.
+"""Spares a server 20 MB until somebody uses a second factor, a passkey or single sign-on.
 
 Flask-Security goes on without what is not installed. So here it is imported as if `webauthn` and
 Authlib were not there, which it would import at once; `passkeys` has it look again. Authlib is
-ours alone: `oidc.py` imports it where it is used.
+ours alone: `oidc.py` imports it where it is used. Passlib, which makes the codes of authenticator
+apps, does the same with `cryptography`; `one_time_codes` has it look again.
 
 This comes before everything that imports Flask-Security.
 """
@@ -30,9 +31,17 @@ def _as_if_missing(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _as_if_missing("webauthn", "authlib"):
+with _as_if_missing("webauthn", "authlib", "cryptography"):
     import flask_security.webauthn
     import flask_security.webauthn_util
+    import passlib.totp  # type: ignore[import-untyped]
+
+
+def one_time_codes() -> None:
+    """Make codes of authenticator apps work; cheap from the second time on."""
+    with _LOOKING:
+        if not passlib.totp.AES_SUPPORT:
+            importlib.reload(passlib.totp)
 
 
 def passkeys() -> None:

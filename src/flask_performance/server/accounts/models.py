@@ -17,15 +17,24 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from .orm import Base, db, now, public_id
 
 __all__ = [
-    "NAME_LENGTH", "AuditEntry", "Base", "Device", "Invitation", "Key", "Member", "OperationApdex",
-    "Project", "Refusal", "Role", "Team", "Token", "Usage", "User", "WebAuthn", "db", "now",
-    "public_id",
+    "NAME_LENGTH", "AuditEntry", "Base", "Device", "Invitation", "Key", "Member", "Note",
+    "OperationApdex", "Project", "Refusal", "Role", "Team", "Token", "Usage", "User", "WebAuthn",
+    "db", "now", "public_id",
 ]  # fmt: skip
 
 NAME_LENGTH = 80
 EMAIL_LENGTH = 255
 #: Apdex of a project that nobody changed: satisfied up to half a second.
 DEFAULT_APDEX_US = 500_000
+
+
+class Note(Base):
+    """What the server remembers of itself."""
+
+    __tablename__ = "notes"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(String(255))
 
 
 class User(Base, UserMixin):

@@ -37,10 +37,12 @@ def project_for(user: User, public_id: str) -> Project | None:
     return db.session.scalar(query)
 
 
-def create_project(team: Team, name: str) -> Project:
+def create_project(team: Team, name: str, public_id: str | None = None) -> Project:
     """A project with its first key. Raises RefusedError."""
     name = free_name(team, name)
     project = Project(team=team, name=name, keys=[Key()])
+    if public_id is not None:
+        project.public_id = public_id
     db.session.add(project)
     audit.record(team, "project.create", name)
     commit_name(team, name)
