@@ -101,6 +101,53 @@ class TestDevices:
         assert other.get("/projects").status_code == 302
 
 
+class TestTokensOnThePageOfDevices:
+    """They outlive a sign-out: the page says so, and ends them."""
+
+    def test_all_that_act_as_the_person_are_revoked(self, world: World) -> None:
+        person = world.person()
+        world.person(GRACE)
+        with world.app.app_context():
+            ada, grace = users.user_by_email(ADA), users.user_by_email(GRACE)
+            assert ada is not None
+            assert grace is not None
+            team = db.session.scalars(select(Team).order_by(Team.id)).first()
+            mine = [
+                tokens.create_token(ada, "Laptop"),
+                tokens.create_token(ada, "Builds", team=team),
+            ]
+            other = tokens.create_token(grace, "Hers")
+        token = person.csrf_token("/account/devices")
+        page = person.get("/account/devices").text
+        assert "2 tokens that you made work on" in page
+        assert "Laptop" in page
+        assert "for the team" in page
+        assert "Hers" not in page
+        person.client.post("/account/devices/sign-out-others", data={"csrf_token": token})
+        with world.app.app_context():
+            assert tokens.read_token(mine[0])
+        person.client.post("/account/devices/revoke-tokens", data={"csrf_token": token})
+        with world.app.app_context():
+            for secret in mine:
+                with pytest.raises(tokens.TokenError):
+                    tokens.read_token(secret)
+            assert tokens.read_token(other).user.email == GRACE
+            said = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+            assert said is not None
+            assert (said.action, said.target) == ("token.revoke", "Builds")
+        page = person.get("/account/devices").text
+        assert "You have made none." in page
+        assert "Revoked: 2 API tokens." in page
+
+    def test_one_token_is_one(self, world: World) -> None:
+        person = world.person()
+        with world.app.app_context():
+            ada = users.user_by_email(ADA)
+            assert ada is not None
+            tokens.create_token(ada, "Laptop")
+        assert "1 token that you made works on" in person.get("/account/devices").text
+
+
 class TestAddress:
     """Without a mail server: there is nobody to ask whether the new address is right."""
 

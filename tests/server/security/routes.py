@@ -69,6 +69,7 @@ ACCOUNT = (
     get("/account/devices", PERSON),
     post("/account/devices/wrong/sign-out", PERSON, ok=(404,)),
     post("/account/devices/sign-out-others", PERSON, spoils=True),
+    post("/account/devices/revoke-tokens", PERSON, spoils=True),
     get("/account/email", PERSON),
     post("/account/email", PERSON, form={"email": "wrong"}, ok=(422,)),
     get("/account/delete", PERSON),

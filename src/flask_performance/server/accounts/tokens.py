@@ -116,6 +116,20 @@ def tokens_of_team(team: Team) -> list[Token]:
     return list(db.session.scalars(query))
 
 
+def made_by(user: User) -> list[Token]:
+    """All that act as this person, their own and those for teams, by name."""
+    query = select(Token).where(Token.user_id == user.id).order_by(Token.name, Token.id)
+    return list(db.session.scalars(query))
+
+
+def revoke_all(user: User) -> int:
+    """Every token that acts as this person; how many there were."""
+    found = made_by(user)
+    for token in found:
+        revoke(token)
+    return len(found)
+
+
 def revoke(token: Token) -> None:
     """From now on the API refuses it, and nothing of it is kept."""
     if token.team is not None:

@@ -19,11 +19,13 @@ from flask_performance.server.accounts import (
     mfa,
     names,
     teams,
+    tokens,
     users,
 )
 from flask_performance.server.store.base import EventStore
 
 from .. import access, rows
+from ..formats import plural
 
 #: How a page that changes how one logs in is guarded.
 FRESH: Final = {"within": lambda: mfa.FRESH, "grace": lambda: mfa.GRACE}
@@ -72,7 +74,10 @@ def _devices(blueprint: Blueprint) -> None:
     @auth_required("session")
     def account_devices() -> str:
         found = devices.devices_of(access.member())
-        return render_template("account_devices.html", devices=found, current=devices.current())
+        made = tokens.made_by(access.member())
+        return render_template(
+            "account_devices.html", devices=found, current=devices.current(), tokens=made
+        )
 
     @blueprint.post("/account/devices/<public_id>/sign-out")
     @auth_required("session")
@@ -87,6 +92,13 @@ def _devices(blueprint: Blueprint) -> None:
     def sign_out_others() -> Response:
         devices.sign_out_others(access.member(), current_app.extensions["security"])
         flash("Every other device is signed out.", "info")
+        return redirect(url_for("dashboard.account_devices"))
+
+    @blueprint.post("/account/devices/revoke-tokens")
+    @auth_required("session")
+    def revoke_my_tokens() -> Response:
+        revoked = tokens.revoke_all(access.member())
+        flash(f"Revoked: {plural(revoked, 'API token')}. None of yours works any more.", "info")
         return redirect(url_for("dashboard.account_devices"))
 
 
