@@ -1,7 +1,7 @@
 """The one place that joins the rooms: settings in, a running platform out.
 
 ```
- Granian ─ ASGI ─┬─ /v1/collector/<key> ─ Collector ─▶ Journal ─▶ IngestWorker ─▶ DuckDBStore
+ uvicorn ─ ASGI ─┬─ /v1/collector/<key> ─ Collector ─▶ Journal ─▶ IngestWorker ─▶ DuckDBStore
  (one process,   ├─ …/live ────────────── LiveHub ◀──── revisions ───────────────────┤
   one loop)      └─ everything else ───── Flask in threads: pages, API ◀─────────────┘
 ```
@@ -12,23 +12,21 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
+import uvloop
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
 from flask import Flask, request
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from . import accounts, api, dashboard, logs, ourselves, vitals
 from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
@@ -40,7 +38,7 @@ from .accounts.own import own_key
 from .accounts.throttle import sign_ins
 from .collector.endpoint import ALL_REASONS, Collector, Headers
 from .counts import Failing, Histogram
-from .dashboard.headers import secured
+from .dashboard.headers import common, secured
 from .folder import exclusive
 from .ingest.worker import IngestWorker
 from .jobs import JobRunner, jobs
@@ -48,6 +46,7 @@ from .live.hub import LiveHub
 from .proxies import behind
 from .queue import dead_letters
 from .queue.journal import Journal
+from .serving import server
 from .settings import Settings, SettingsError
 from .store.base import EventStore, Retention
 from .store.duckdb import DuckDBStore
@@ -59,8 +58,8 @@ from .vitals import Health, Metrics, Sources
 
 log = logging.getLogger(__name__)
 
-#: Open connections at once; every open live page holds one.
-CONNECTIONS: Final = 8192
+#: How long one thread keeps the interpreter while another waits for it (seconds).
+SWITCH: Final = 0.0005
 #: Threads that answer pages and API; DuckDB uses more than one core for a question by itself.
 WEB_THREADS: Final = 8
 #: SIGTERM is to be over in 10 seconds. How long open requests may take to end …
@@ -99,10 +98,12 @@ class Platform:
     """All parts, running."""
 
     asgi: ASGIApp
+    collector: Collector
+    #: For the answers that the collector gives without `asgi` around it.
+    headers: Headers
     hub: LiveHub
     web: Flask
     health: Health
-    collector: Collector
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def platform(settings: Settings) -> Iterator[Platform]:
         of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
         rooms = Starlette(routes=_routes(web, collector, hub, of_itself))
         asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
-        yield Platform(asgi, hub, web, health, collector)
+        headers = common(https=settings.secure)
+        yield Platform(asgi, collector, headers, hub, web, health)
 
 
 def _health(parts: Parts) -> Health:
@@ -243,20 +245,8 @@ def _routes(
         Route("/projects/live", hub.endpoint),
         Route("/projects/{project}/live", hub.endpoint),
         Route("/projects/{project}/{page}/live", hub.endpoint),
-        Mount("/", _as_coroutines(pages)),
+        Mount("/", pages),
     ]
-
-
-def _as_coroutines(app: ASGIApp) -> ASGIApp:
-    """Granian's `receive` gives an awaitable that is no coroutine, and a2wsgi needs one."""
-
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        async def receive_one() -> Message:
-            return await receive()
-
-        await app(scope, receive_one, send)
-
-    return call
 
 
 def run(settings: Settings, host: str, port: int) -> None:
@@ -264,7 +254,9 @@ def run(settings: Settings, host: str, port: int) -> None:
     _check_port(host, port)
     with platform(settings) as parts:
         settings.address.write_text(_address(host, port) + "\n", encoding="utf-8")
-        asyncio.run(_serve(parts, host, port))
+        # Threads that decode would keep the interpreter for 5 ms each time the event loop needs it.
+        sys.setswitchinterval(SWITCH)
+        uvloop.run(_serve(parts, host, port))
 
 
 def _address(host: str, port: int) -> str:
@@ -274,7 +266,7 @@ def _address(host: str, port: int) -> str:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Granian shares its port with whoever wants it; a second server must not start so."""
+    """Before anything is opened: a second server must not start on the same port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -303,24 +295,13 @@ def _watch_ourselves(parts: Platform) -> Callable[[], Awaitable[None]]:
 
 
 async def _serve(parts: Platform, host: str, port: int) -> None:
-    server = Server(
-        parts.asgi,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        backlog=CONNECTIONS,
-        backpressure=CONNECTIONS,
-        websockets=False,
-        log_level=LogLevels.error,
-        log_dictconfig=logs.GRANIAN,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-    )
+    served = server(parts.asgi, parts.collector, parts.headers, host, port)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     unwatch = _watch_ourselves(parts)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(served.serve_on())
     stopping = asyncio.create_task(ended.wait())
     log.info("Flask-Performance is ready at %(address)s", {"address": _address(host, port)})
     with parts.web.app_context():
@@ -329,7 +310,7 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
     log.info("Stopping: no new requests, saving what was accepted")
     parts.health.stopping()
     parts.hub.close()
-    server.stop()  # type: ignore[no-untyped-call]
+    served.should_exit = True
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(serving, LAST_ANSWERS)
     await unwatch()

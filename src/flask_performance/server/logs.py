@@ -1,7 +1,7 @@
 """What `serve` says on standard error: one line an event, as text for people or as JSON.
 
 A line names its values, as in `log.info("Sent %(subject)r", {"subject": …})`: the text has them in
-their places, and JSON has each of them as a field besides. What libraries, Granian and Python's
+their places, and JSON has each of them as a field besides. What libraries and Python's
 warnings say goes the same way. A line holds no secret, unless it says that it does so on purpose.
 """
 
@@ -31,12 +31,6 @@ RESERVED: Final = frozenset(
     {"time", "level", "logger", "event", "message", "traceback", "left_out"}
 )
 TEXT: Final = "%(asctime)s %(levelname)s %(message)s"
-#: For Granian's server, which sets its loggers up itself: they write what everybody writes.
-GRANIAN: Final[dict[str, Any]] = {
-    "formatters": {},
-    "handlers": {},
-    "loggers": {name: {"propagate": True} for name in ("_granian", "granian.access")},
-}
 
 #: What a secret looks like, and what is left of it.
 SECRETS: Final = tuple(

@@ -1,16 +1,18 @@
 """The collector: key, size, shape; append; answer 202. Every refusal says why. Nothing else.
 
-It is plain ASGI, because it is the one hot path of the platform. Answers and their meaning are in
-`docs/wire-format.md`.
+It is the one hot path of the platform. It is plain ASGI, and `protocol` hands it most posts before
+they would become ASGI at all. Answers and their meaning are in `docs/wire-format.md`.
 """
 
 import asyncio
+import logging
 import re
 import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, get_args
+from functools import partial
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
@@ -23,11 +25,14 @@ from ..counts import Collected
 from ..payload import SMALL, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
 
+log = logging.getLogger(__name__)
+
 Scope = dict[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[dict[str, Any]], Any]
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
 #: What the accounts know of a key; None: it was never any project's.
 FindKey = Callable[[str], KnownKey | None]
 #: (base URL, key, whether a project has it) to HTML and its headers.
@@ -61,6 +66,21 @@ QUOTAS: Final[dict[str, str]] = {
 ADDRESS: Final = re.compile(r"/v1/collector/([^/]+)/?")
 
 
+class Answer(NamedTuple):
+    """What the collector says to one request."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = (JSON,)
+
+
+#: Takes the answer of one request.
+Reply = Callable[[Answer], None]
+#: What nearly every client of 2019 is told.
+ACCEPTED_ONE: Final = Answer(202, b'{"accepted": 1}')
+FAILED: Final = Answer(500, b'{"error": "The server failed; its log says why."}')
+
+
 class Refusal(Exception):  # noqa: N818 -- an answer, not an error of ours
     """An answer other than 202: a status, a sentence that helps, and headers.
 
@@ -73,7 +93,12 @@ class Refusal(Exception):  # noqa: N818 -- an answer, not an error of ours
         super().__init__(sentence)
         self.status = status
         self.reason = reason or REASONS.get(status) or OWN_REASONS[status]
-        self.headers = headers
+        self._headers = headers
+
+    @property
+    def answer(self) -> Answer:
+        body = msgspec.json.encode({"error": str(self)})
+        return Answer(self.status, body, (JSON, *self._headers))
 
 
 class ClientGoneError(Exception):
@@ -103,47 +128,60 @@ class Collector:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            key = _key(scope)
+            key = _key(str(scope["path"]))
             if scope["method"] in ("GET", "HEAD"):
                 await self._show(scope, key, send)
                 return
-            accepted = await self._collect(scope, key, receive)
+            answer = await self._collect(scope, key, receive)
         except Refusal as refusal:
-            self.counts.refused[refusal.reason] += 1
-            body = msgspec.json.encode({"error": str(refusal)})
-            await _answer(send, refusal.status, body, JSON, *refusal.headers)
+            answer = self._refuse(refusal)
         except KeysUnavailableError as error:
-            self.counts.refused[AWAY] += 1
-            body = msgspec.json.encode({"error": f"Not kept ({error}); send it again later."})
-            await _answer(send, 503, body, JSON, RETRY_AFTER)
+            answer = self._unknown(error)
         except ClientGoneError:
             return
-        else:
-            self.counts.batches += 1
-            self.counts.requests += accepted
-            await _answer(send, 202, b'{"accepted": %d}' % accepted, JSON)
+        await _send(send, answer)
 
     async def _show(self, scope: Scope, key: str, send: Send) -> None:
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         found = self._find(key)
         known = found is not None and not found.revoked
         html, headers = self._page(f"{scope['scheme']}://{host}", key, known)
-        await _answer(send, 200 if known else 404, html.encode(), HTML, *headers)
+        await _send(send, Answer(200 if known else 404, html.encode(), (HTML, *headers)))
 
-    async def _collect(self, scope: Scope, key: str, receive: Receive) -> int:
-        """How many requests were accepted; they are durable then. Raises Refusal."""
+    async def _collect(self, scope: Scope, key: str, receive: Receive) -> Answer:
+        """The answer to one request, whose body is still to come. Raises Refusal."""
         if scope["method"] != "POST":
             raise Refusal(
                 405, "Post requests here as JSON; this address takes no other method than POST.",
                 (b"allow", b"POST, GET, HEAD"),
             )  # fmt: skip
         found = self._working(key)
+        headers = dict(scope["headers"])
         try:
-            return await self._take(found, dict(scope["headers"]), receive)
+            gzip = _gzip(headers)
+            body = await _read(headers, receive)
         except Refusal as refusal:
-            if reason := REASONS.get(refusal.status):
-                self._meter.refuse(found, reason)
-            raise
+            return self._refuse(refusal, found)
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._take(found, gzip, body, partial(_set, answered))
+        return await answered
+
+    def post(self, path: str, headers: dict[bytes, bytes], body: bytes, answer: Reply) -> None:
+        """A POST whose body is here already; `answer` is called at once or later on this loop."""
+        try:
+            found = self._working(_key(path))
+        except Refusal as refusal:
+            answer(self._refuse(refusal))
+            return
+        except KeysUnavailableError as error:
+            answer(self._unknown(error))
+            return
+        try:
+            gzip = _gzip(headers)
+        except Refusal as refusal:
+            answer(self._refuse(refusal, found))
+        else:
+            self._take(found, gzip, body, answer)
 
     def _working(self, key: str) -> KnownKey:
         found = self._find(key)
@@ -158,42 +196,114 @@ class Collector:
             )  # fmt: skip
         return found
 
-    async def _take(self, key: KnownKey, headers: dict[bytes, bytes], receive: Receive) -> int:
-        _check_type(headers)
-        gzip = _is_gzip(headers)
-        body = await _read(headers, receive)
-        if _is_small(body, gzip):
-            requests, instance = _count(body, gzip)
-        else:
-            loop = asyncio.get_running_loop()
-            requests, instance = await loop.run_in_executor(self._decoder, _count, body, gzip)
-        self._admit(key, requests, instance)
-        try:
-            await self._keep(Envelope(key.project_id, time.time_ns() // 1000, gzip, body))
-        except BaseException:
-            self._meter.take_back(key, requests)
-            raise
-        self._meter.accepted(key, requests, instance)
-        return requests
+    def _refuse(self, refusal: Refusal, key: KnownKey | None = None) -> Answer:
+        """Count a refusal, and say it."""
+        if key is not None and (reason := REASONS.get(refusal.status)):
+            self._meter.refuse(key, reason)
+        self.counts.refused[refusal.reason] += 1
+        return refusal.answer
 
-    def _admit(self, key: KnownKey, requests: int, instance: str | None) -> None:
-        """Raises Refusal where a quota has no room."""
+    def _unknown(self, error: KeysUnavailableError) -> Answer:
+        self.counts.refused[AWAY] += 1
+        return Refusal(503, _not_kept(error), RETRY_AFTER).answer
+
+    # -- from the body to the answer: without coroutines, which cost more than all of it ----------
+
+    def _take(self, key: KnownKey, gzip: bool, body: bytes, answer: Reply) -> None:
+        if not _is_small(body, gzip):
+            decoding = asyncio.get_running_loop().run_in_executor(self._decoder, _count, body, gzip)
+            decoding.add_done_callback(partial(self._decoded, key, gzip, body, answer))
+            return
+        try:
+            requests, instance = _count(body, gzip)
+        except Refusal as refusal:
+            answer(self._refuse(refusal, key))
+        else:
+            self._keep(key, Envelope(key.project_id, _now_us(), gzip, body),
+                       requests, instance, answer)  # fmt: skip
+
+    def _decoded(
+        self,
+        key: KnownKey,
+        gzip: bool,
+        body: bytes,
+        answer: Reply,
+        decoding: "asyncio.Future[tuple[int, str | None]]",
+    ) -> None:
+        try:
+            requests, instance = decoding.result()
+        except Refusal as refusal:
+            answer(self._refuse(refusal, key))
+        except (Exception, asyncio.CancelledError):
+            log.exception("A body could not be decoded")
+            answer(FAILED)
+        else:
+            self._keep(key, Envelope(key.project_id, _now_us(), gzip, body),
+                       requests, instance, answer)  # fmt: skip
+
+    def _keep(
+        self,
+        key: KnownKey,
+        envelope: Envelope,
+        requests: int,
+        instance: str | None,
+        answer: Reply,
+    ) -> None:
         over = self._meter.admit(key, requests, instance)
         if over is not None:
             self._meter.refuse(key, over.reason)
             self._meter.hold(key, requests, instance, over.reason)
-            raise _over_quota(over)
-
-    async def _keep(self, envelope: Envelope) -> None:
+            answer(self._refuse(_over_quota(over)))
+            return
+        kept = partial(self._kept, key, requests, instance, answer)
         try:
-            await self._queue.put(envelope)
-        except QueueFullError:
-            raise Refusal(
+            self._queue.put_soon(envelope, kept)
+        except (QueueFullError, QueueUnavailableError) as error:
+            kept(error)
+        except BaseException:
+            self._meter.take_back(key, requests)
+            raise
+
+    def _kept(
+        self,
+        key: KnownKey,
+        requests: int,
+        instance: str | None,
+        answer: Reply,
+        error: QueueFullError | QueueUnavailableError | None,
+    ) -> None:
+        if error is None:
+            self._meter.accepted(key, requests, instance)
+            self.counts.batches += 1
+            self.counts.requests += requests
+            answer(ACCEPTED_ONE if requests == 1 else _accepted(requests))
+            return
+        self._meter.take_back(key, requests)
+        if isinstance(error, QueueFullError):
+            refusal = Refusal(
                 503, "More is waiting to be stored than this server may keep; send it again later.",
                 RETRY_AFTER,
-            ) from None  # fmt: skip
-        except QueueUnavailableError as error:
-            raise Refusal(503, f"Not kept ({error}); send it again later.", RETRY_AFTER) from error
+            )  # fmt: skip
+            answer(self._refuse(refusal, key))
+        else:
+            answer(self._refuse(Refusal(503, _not_kept(error), RETRY_AFTER), key))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _accepted(requests: int) -> Answer:
+    return Answer(202, b'{"accepted": %d}' % requests)
+
+
+def _not_kept(error: Exception) -> str:
+    return f"Not kept ({error}); send it again later."
+
+
+def _set(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
 
 
 def _over_quota(over: Over) -> Refusal:
@@ -206,9 +316,9 @@ def _over_quota(over: Over) -> Refusal:
     )
 
 
-def _key(scope: Scope) -> str:
+def _key(path: str) -> str:
     """The key in the address; hex digits mean the same in upper case. Raises Refusal."""
-    found = ADDRESS.fullmatch(str(scope["path"]))
+    found = ADDRESS.fullmatch(path)
     if found is None:
         raise Refusal(
             404, "There is nothing at this address; post to the project's DSN, "
@@ -217,16 +327,17 @@ def _key(scope: Scope) -> str:
     return found[1].lower()
 
 
-def _check_type(headers: dict[bytes, bytes]) -> None:
-    kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
+def _gzip(headers: dict[bytes, bytes]) -> bool:
+    """Whether the body is packed; the only other form is bare JSON. Raises Refusal."""
+    kind = headers.get(b"content-type", JSON[1])
+    if kind != JSON[1] and kind.partition(b";")[0].strip().lower() != JSON[1]:
+        kind = kind.partition(b";")[0].strip().lower()
         raise Refusal(
             415, f"The content type is {kind.decode('latin-1')!r}; send application/json."
         )
-
-
-def _is_gzip(headers: dict[bytes, bytes]) -> bool:
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if b"content-encoding" not in headers:
+        return False
+    encoding = headers[b"content-encoding"].strip().lower()
     if encoding not in (b"gzip", b"identity"):
         raise Refusal(
             415,
@@ -282,7 +393,8 @@ def _count(body: bytes, gzip: bool) -> tuple[int, str | None]:
     return len(message.requests), message.instance.id
 
 
-async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, answer: Answer) -> None:
+    length = (b"content-length", b"%d" % len(answer.body))
+    headers = [length, *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

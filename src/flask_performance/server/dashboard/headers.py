@@ -43,18 +43,23 @@ def add(response: Response) -> Response:
     return response
 
 
+def common(*, https: bool) -> list[tuple[bytes, bytes]]:
+    """These headers as ASGI has them. `https`: people come by HTTPS."""
+    headers = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
+    name, value = TRANSPORT_SECURITY
+    return [*headers, (name.lower().encode(), value.encode())] if https else headers
+
+
 def secured(app: ASGIApp, *, https: bool) -> ASGIApp:
     """The app with these headers on every answer that lacks them, whoever gave it.
 
     `https`: people come by HTTPS, also where this request does not say so.
     """
-    usual = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
-    name, value = TRANSPORT_SECURITY
-    transport = (name.lower().encode(), value.encode())
+    usual, encrypted_too = common(https=False), common(https=True)
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         encrypted = https or scope.get("scheme") == "https"
-        wanted = [*usual, transport] if encrypted else usual
+        wanted = encrypted_too if encrypted else usual
 
         async def send_with(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -20,10 +20,13 @@ from .pipeline import Exists, Refused, block_of, refused_block
 log = logging.getLogger(__name__)
 
 #: At most this many envelopes, or about so many bytes, become one block.
-BLOCK_ENVELOPES: Final = 2_000
+BLOCK_ENVELOPES: Final = 10_000
 BLOCK_BYTES: Final = 4 * 1024**2
 #: Blocks follow each other no faster, so that small ones share a commit (seconds).
 PACE: Final = 0.05
+#: After a block that took long there is a rest as long, at most this: single requests come
+#: cheaper in large blocks, and the collector has the disk and the interpreter meanwhile (seconds).
+REST: Final = 0.2
 #: How long to wait for a store that cannot take anything: from, up to (seconds).
 RETRY: Final = (0.1, 5.0)
 
@@ -82,8 +85,9 @@ class IngestWorker:
                 if self._stopping.is_set():
                     return
                 self._journal.wait(1.0)
-            elif len(entries) < BLOCK_ENVELOPES:
-                self._stopping.wait(max(0.0, PACE - (time.monotonic() - began)))
+            elif not _is_full(entries):
+                took = time.monotonic() - began
+                self._stopping.wait(max(PACE - took, min(took, REST)))
 
     def _explain(self, error: Exception) -> None:
         if self._stopping.is_set() and isinstance(error, AWAY):
@@ -196,3 +200,9 @@ class IngestWorker:
             {"position": refused.position, "reason": refused.reason},
         )
         self._journal.bury(refused.position, refused.envelope, refused.reason, refused.counted)
+
+
+def _is_full(entries: Entries) -> bool:
+    """Whether more may wait than these."""
+    size = sum(len(envelope.body) for _, envelope in entries)
+    return len(entries) >= BLOCK_ENVELOPES or size >= BLOCK_BYTES

@@ -3,7 +3,9 @@
 Two homes are planned: `journal` (embedded) and `celery` (RabbitMQ or Redis).
 """
 
+import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import msgspec
 
@@ -27,12 +29,34 @@ class QueueUnavailableError(Exception):
     """The queue could not make the envelope durable (a full disk, a broker that is away)."""
 
 
+#: Told of an envelope that it is durable (None), or why not: then nothing of it was kept.
+Kept = Callable[[QueueUnavailableError | None], None]
+
+
 class Queue(ABC):
-    """Takes envelopes. `put` returns when the envelope survives `kill -9`, not before."""
+    """Takes envelopes, and says when one survives `kill -9`, not before."""
 
     @abstractmethod
+    def put_soon(self, envelope: Envelope, kept: Kept) -> None:
+        """Call it on an event loop; `kept` is called there later, unless this raises.
+
+        Raises QueueFullError or QueueUnavailableError; then nothing was kept.
+        """
+
     async def put(self, envelope: Envelope) -> None:
-        """Raises QueueFullError or QueueUnavailableError; then nothing was kept."""
+        """Returns when the envelope is durable. Raises as `put_soon`."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def kept(error: QueueUnavailableError | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.put_soon(envelope, kept)
+        await future
 
     @abstractmethod
     def close(self) -> None:

@@ -14,13 +14,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from ..counts import SHORT, Depth, Failing, Histogram, Trouble
 from ..settings import SettingsError
 from . import dead_letters
-from .base import Envelope, Queue, QueueFullError, QueueUnavailableError
+from .base import Envelope, Kept, Queue, QueueFullError, QueueUnavailableError
 from .wal import Damage, damage
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,11 @@ MAX_WAITING: Final = 2 * 1024**3
 #: What may wait for the disk at one moment (bytes of bodies).
 MAX_UNSYNCED: Final = 64 * 1024**2
 
-Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+#: Rows of one statement. `executemany` would let the interpreter go and win it back row by row, and
+#: on a busy event loop each time takes longer than the row.
+ROWS: Final = 64
+
+Waiter = tuple[asyncio.AbstractEventLoop, Kept]
 
 
 class Journal(Queue):
@@ -81,6 +86,7 @@ class Journal(Queue):
         self.commit_seconds = Histogram(SHORT)
         self.trouble = Trouble()
         self._closing = False
+        self._idle = False
         self._arrived = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -167,9 +173,8 @@ class Journal(Queue):
 
     # -- writing ---------------------------------------------------------------------------------
 
-    async def put(self, envelope: Envelope) -> None:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+    def put_soon(self, envelope: Envelope, kept: Kept) -> None:
+        waiter = (asyncio.get_running_loop(), kept)
         size = len(envelope.body)
         with self._condition:
             if self._closing:
@@ -177,10 +182,11 @@ class Journal(Queue):
             unsynced = self._unsynced + size
             if self._waiting + unsynced > self._max_waiting or unsynced > MAX_UNSYNCED:
                 raise QueueFullError
-            self._pending.append((envelope, (loop, future)))
-            self._unsynced += size
-            self._condition.notify()
-        await future
+            self._pending.append((envelope, waiter))
+            self._unsynced = unsynced
+            if self._idle:
+                self._idle = False
+                self._condition.notify()
 
     def forget(self, position: int, size: int) -> None:
         """Everything up to this position is stored; `size` bytes need no room any more."""
@@ -191,7 +197,9 @@ class Journal(Queue):
     def _run(self) -> None:
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._pending or self._closing)
+                while not (self._pending or self._closing):
+                    self._idle = True
+                    self._condition.wait()
                 pending, self._pending = self._pending, []
                 self._waiting += self._unsynced
                 unsynced, self._unsynced = self._unsynced, 0
@@ -216,10 +224,10 @@ class Journal(Queue):
             connection.execute("begin immediate")
             # First, so that on a full disk its pages take what comes next.
             connection.execute("delete from entry where id <= ?", [forgettable])
-            connection.executemany(
-                "insert into entry (project_id, received_us, gzip, body) values (?, ?, ?, ?)",
-                [(e.project_id, e.received_us, e.gzip, e.body) for e in envelopes],
-            )
+            for place in range(0, len(envelopes), ROWS):
+                rows = envelopes[place : place + ROWS]
+                values = [v for e in rows for v in (e.project_id, e.received_us, e.gzip, e.body)]
+                connection.execute(_insert(len(rows)), values)
             connection.execute("commit")
         except Exception as error:  # this thread must outlive whatever happens to one commit
             _roll_back(connection)
@@ -361,22 +369,26 @@ def _roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("rollback")
 
 
+@cache
+def _insert(rows: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?)"] * rows)
+    return f"insert into entry (project_id, received_us, gzip, body) values {values}"  # noqa: S608  # nosec B608
+
+
 def _answer(waiters: list[Waiter], error: QueueUnavailableError | None) -> None:
     """Tell each waiting `put` on its own event loop, one call a loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for loop, future in waiters:
-        by_loop.setdefault(loop, []).append(future)
-    for loop, futures in by_loop.items():
+    by_loop: dict[asyncio.AbstractEventLoop, list[Kept]] = {}
+    for loop, kept in waiters:
+        by_loop.setdefault(loop, []).append(kept)
+    for loop, told in by_loop.items():
         # A loop that was closed meanwhile has nobody left who waits for the answer.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, futures, error)
+            loop.call_soon_threadsafe(_tell, told, error)
 
 
-def _resolve(futures: list["asyncio.Future[None]"], error: QueueUnavailableError | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+def _tell(told: list[Kept], error: QueueUnavailableError | None) -> None:
+    for kept in told:
+        try:
+            kept(error)
+        except Exception:
+            log.exception("An answer could not be given")

@@ -1,0 +1,193 @@
+"""HTTP/1.1 of one connection: posts to the collector go straight to it, all else is uvicorn's.
+
+ASGI makes a task, three coroutines and a dozen objects of every request; a single request of the
+2019 client, of which there are tens of thousands a second, spends more time there than in being
+decoded and stored. So a post of the usual form (its length told, small, nothing waiting before it)
+is collected while it is parsed, and answered with one write. What is unusual goes the long way,
+to the same collector: no rule about what is accepted stands here.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from .endpoint import Answer, Collector, Header
+
+#: A post of the usual form.
+PATH: Final = re.compile(rb"/v1/collector/[0-9A-Za-z]+/?")
+#: Longer bodies take the long way, where reading waits for a slow reader (bytes).
+MOST: Final = 4 * 1024**2
+#: Headers of a request; clients send some hundred bytes.
+MOST_HEAD: Final = 64 * 1024
+#: How long a request's headers may take, and how long a connection may say nothing (seconds).
+HEAD_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 75.0
+
+
+class Post(RequestResponseCycle):
+    """One post on its way. For uvicorn it is a request that is being answered."""
+
+    #: uvicorn sets it when the client leaves; here nobody waits.
+    message_event = asyncio.Event()
+    response_complete = False
+    disconnected = False
+
+    def __init__(self, protocol: "CollectorProtocol", headers: dict[bytes, bytes]) -> None:
+        # Not super's: that is what is to be saved.
+        self._protocol = protocol
+        self.headers = headers
+        self.chunks: list[bytes] = []
+        self.keep_alive = protocol.keeps_alive()
+
+    def answer(self, answer: Answer) -> None:
+        self.response_complete = True
+        self._protocol.answer(self, answer)
+
+
+class Heads:
+    """The bytes before the bodies of answers, made once and not for each."""
+
+    def __init__(self, common: Sequence[Header]) -> None:
+        self._common = _lines(common)
+        self._made: dict[tuple[int, int, tuple[Header, ...]], bytes] = {}
+        self._dated: Sequence[Header] = ()
+
+    def of(self, answer: Answer, dated: Sequence[Header]) -> bytes:
+        """`dated`: headers that uvicorn makes anew every second."""
+        if dated is not self._dated:
+            self._dated = dated
+            self._made.clear()
+        place = (answer.status, len(answer.body), answer.headers)
+        head = self._made.get(place)
+        if head is None:
+            phrase = HTTPStatus(answer.status).phrase.encode()
+            head = b"".join((
+                b"HTTP/1.1 %d %b\r\n" % (answer.status, phrase), _lines(dated),
+                b"content-length: %d\r\n" % len(answer.body), _lines(answer.headers),
+                self._common,
+            ))  # fmt: skip
+            self._made[place] = head
+        return head
+
+
+def _lines(headers: Sequence[Header]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+class CollectorProtocol(HttpToolsProtocol):
+    """Give it to uvicorn as a `partial` that knows the first two."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        heads: Heads,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._collector = collector
+        self._heads = heads
+        #: Since when the client owes us the rest of a head, or a new request; None: it does not.
+        self._since: float | None = self.loop.time()
+        self._idle = False
+        self._head_size = 0
+
+    # -- bounds ----------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._idle:
+            self._idle = False
+            self._since = self.loop.time()
+        super().data_received(data)
+        if self._since is not None and not self._idle and not self.transport.is_closing():
+            self._head_size += len(data)
+            if self._head_size > MOST_HEAD:
+                self.send_400_response("The headers are too long.")
+
+    def close_if_late(self, now: float) -> None:
+        """Called every second for every connection: slow clients hold no place."""
+        if self._since is not None:
+            allowed = IDLE_SECONDS if self._idle else HEAD_SECONDS
+            if now - self._since > allowed:
+                self.transport.close()
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        self._since = None
+        self._head_size = 0
+        headers = dict(self.headers)
+        if self._is_usual(headers):
+            self.cycle = Post(self, headers)
+            return
+        url, found, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()  # which makes the scope, and forgets these
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(found)
+        super().on_headers_complete()
+
+    def _is_usual(self, headers: dict[bytes, bytes]) -> bool:
+        length = headers.get(b"content-length", b"")
+        return (
+            self.parser.get_method() == b"POST"
+            and PATH.fullmatch(self.url) is not None
+            and length.isdigit()
+            and len(length) < 8
+            and int(length) <= MOST
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and b"upgrade" not in headers
+        )
+
+    def keeps_alive(self) -> bool:
+        return bool(self.parser.should_keep_alive()) and self.parser.get_http_version() != "1.0"
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, Post):
+            self.cycle.chunks.append(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        post = self.cycle
+        if not isinstance(post, Post):
+            super().on_message_complete()
+            return
+        path = self.url.decode("ascii")
+        self._collector.post(path, post.headers, b"".join(post.chunks), post.answer)
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def answer(self, post: Post, answer: Answer) -> None:
+        """What was kept is kept, whether its client still listens or not."""
+        if post.disconnected or self.transport.is_closing():
+            return
+        head = self._heads.of(answer, self.server_state.default_headers)
+        end = b"\r\n" if post.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((head, end, answer.body)))
+        if not post.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, without its timer a request: `close_if_late` sees to that."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._since is None:
+            self._idle, self._since = True, self.loop.time()
