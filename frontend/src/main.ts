@@ -1,5 +1,5 @@
 /** The front end's one entry. Every part is a custom element, so that swapped HTML comes alive. */
-import "htmx.org";
+import htmx from "htmx.org";
 import "uplot/dist/uPlot.min.css";
 import "./styles/main.css";
 
@@ -23,7 +23,7 @@ keepTimes(document);
 closeMenusOutside();
 recoverNavigation();
 focusFirstWrong(document);
-followSearches();
+followSearches((page) => { htmx.process(page); });
 
 customElements.define("theme-switch", ThemeSwitch);
 customElements.define("copy-button", CopyButton);

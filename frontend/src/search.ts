@@ -1,18 +1,17 @@
 /** A table follows what is typed into its search (htmx swaps it): so do the page's links and its live state. */
 
-import htmx from "htmx.org";
-
 interface SwapDetail {
   requestConfig?: { elt?: Element };
 }
 
-export function followSearches(): void {
+/** `remember`: htmx keeps where a link led when it first saw it. */
+export function followSearches(remember: (page: Element) => void): void {
   document.addEventListener("htmx:afterSettle", (event) => {
     const { requestConfig } = (event as CustomEvent<SwapDetail>).detail;
     if (requestConfig?.elt?.matches("[data-search]") !== true) return;
     keepSearch(document, location.href);
     const page = document.getElementById("page");
-    if (page !== null) htmx.process(page); // it remembers where links led
+    if (page !== null) remember(page);
   });
 }
 

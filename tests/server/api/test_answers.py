@@ -225,3 +225,19 @@ def test_the_rate_of_a_young_project_is_since_its_first_request(
     assert shop.get("summary", **WINDOW)["per_second"] == pytest.approx(60 / 300)
     [operation] = shop.get("operations", **WINDOW)["items"]
     assert operation["per_second"] == pytest.approx(60 / 300)
+
+
+def test_unmatched_paths(shop: Project) -> None:
+    [item] = shop.get("unmatched", **WINDOW)["items"]
+    assert item == {
+        "method": "GET",
+        "path": "/wp-admin",
+        "status": 404,
+        "requests": 1,
+        "last": "2025-11-21T12:06:40.123456Z",
+        "consumer": "bot",
+        "probe": "WordPress",
+        "hint": None,
+        "route": None,
+    }
+    assert shop.get("unmatched", **WINDOW, status="405")["items"] == []

@@ -28,6 +28,7 @@ def fill(world: World) -> None:
 @pytest.mark.parametrize("name", sorted(files.TABLES))
 def test_every_panel_is_a_file_and_both_kinds_say_the_same(world: World, name: str) -> None:
     fill(world)
+    world.receive(1, operation="GET ", status=404, path="/nowhere")
     ada = world.person()
     path = f"/projects/{world.mine}/files/{name}"
     start, end = (

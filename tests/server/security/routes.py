@@ -126,6 +126,7 @@ PROJECTS = (
     get("/projects/{project}/requests.csv", Action.SEE_DATA),
     get("/projects/{project}/requests.json", Action.SEE_DATA),
     get("/projects/{project}/requests/1", Action.SEE_DATA, ok=(404,)),  # there are none
+    get("/projects/{project}/unmatched", Action.SEE_DATA, ok=(302,)),  # nothing came yet
     get("/projects/{project}/files/operations.csv", Action.SEE_DATA),
     get("/projects/{project}/setup", Action.SEE_DSN),
 )
@@ -196,5 +197,6 @@ API = (
     get("/projects/{project}/operations", Action.SEE_DATA),
     get("/projects/{project}/series", Action.SEE_DATA),
     get("/projects/{project}/requests", Action.SEE_DATA),
+    get("/projects/{project}/unmatched", Action.SEE_DATA),
     get("/projects/{project}/ledger", Action.SEE_DATA),
 )

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
+from flask_performance.server import hints
 from flask_performance.server.accounts import models, names, projects
 from flask_performance.server.accounts.permissions import Action, Scope, scope_of
 from flask_performance.server.accounts.tokens import Access
@@ -21,6 +24,7 @@ from .errors import Refusal, bad_parameter, too_weak
 from .parameters import (
     DEFAULT_LIMIT,
     FILTERS,
+    MAX_LIMIT,
     PAGE,
     STEP,
     WINDOW,
@@ -141,6 +145,14 @@ def list_requests(call: Call) -> shapes.ListOf[shapes.Request]:
     return shapes.ListOf([shown.request(row) for row in page.rows], page.next)
 
 
+def list_unmatched(call: Call) -> shapes.ListOf[shapes.Unmatched]:
+    filter = call.filter
+    everything = msgspec.structs.replace(filter, method=None, route=None, status=None)
+    called = call.store.operations(everything)
+    routes = hints.routes_of((one.method, one.route, one.requests) for one in called)
+    return _page(shown.unmatched(call.store.unmatched(filter, MAX_LIMIT), routes), call)
+
+
 def get_ledger(call: Call) -> shapes.Ledger:
     return shown.ledger(call.store.ledger(call.filter))
 
@@ -219,6 +231,13 @@ ENDPOINTS = (
     Endpoint(
         *("GET", "/projects/{id}/requests", list_requests, "Single requests, newest first."),
         shapes.ListOf[shapes.Request],
+        WINDOW + FILTERS + PAGE,
+    ),
+    Endpoint(
+        *("GET", "/projects/{id}/unmatched", list_unmatched),
+        "The paths that were asked for in vain (no route matched, 405 or 308), the most frequent "
+        "first, at most 1000.",
+        shapes.ListOf[shapes.Unmatched],
         WINDOW + FILTERS + PAGE,
     ),
     Endpoint(

@@ -173,6 +173,23 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None
 
 
+class Unmatched(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests that asked for one path in vain, in one way."""
+
+    method: str
+    path: str
+    status: int
+    requests: Count
+    last: Time
+    consumer: Annotated[str | None, msgspec.Meta(description="Who asked last, where it is named.")]
+    probe: Annotated[
+        str | None,
+        msgspec.Meta(description="What a scanner looks for there; null: the path is no probe's."),
+    ]
+    hint: Annotated[str | None, msgspec.Meta(description="What to do about it, where known.")]
+    route: Annotated[str | None, msgspec.Meta(description="The route that the hint leads to.")]
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """seen = stored + dropped + waiting + lost, over what was reported in the window."""
 

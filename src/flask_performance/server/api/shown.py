@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from flask_performance.server import hints
 from flask_performance.server.accounts import dsn as accounts_dsn
 from flask_performance.server.accounts import models
 from flask_performance.server.store.base import (
@@ -13,6 +14,7 @@ from flask_performance.server.store.base import (
     Point,
     RequestRow,
     Stats,
+    UnmatchedPath,
 )
 
 from . import shapes
@@ -143,6 +145,28 @@ def request(row: RequestRow) -> shapes.Request:
         environment=row.environment,
         release=row.release,
     )
+
+
+def unmatched(rows: Sequence[UnmatchedPath], routes: hints.Routes) -> list[shapes.Unmatched]:
+    """`routes`: what the app serves."""
+    found = []
+    for row in rows:
+        probe = hints.probe(row.path, routes)
+        hint = None if probe else hints.hint(row.path, row.status, routes)
+        found.append(
+            shapes.Unmatched(
+                method=row.method,
+                path=row.path,
+                status=row.status,
+                requests=row.requests,
+                last=from_us(row.last_us),
+                consumer=row.consumer,
+                probe=probe,
+                hint=hint.words if hint else None,
+                route=hint.route if hint else None,
+            )
+        )
+    return found
 
 
 def ledger(totals: LedgerTotals) -> shapes.Ledger:

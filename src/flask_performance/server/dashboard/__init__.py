@@ -37,6 +37,7 @@ from .pages import (
     team_settings,
     teams,
     tokens,
+    unmatched,
 )
 from .render import script_json
 
@@ -84,6 +85,7 @@ def init_app(
     keys.register(blueprint, store)
     requests.register(blueprint, store)
     operation.register(blueprint, store)
+    unmatched.register(blueprint, store)
     files.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)

@@ -22,6 +22,7 @@ WORDS: Final = {
     "consumer": "consumer",
     "trace_id": "trace",
     "path": "path with",
+    "whole_path": "path",
 }
 
 

@@ -17,12 +17,12 @@ from werkzeug.exceptions import HTTPException
 from flask_performance.server.store.base import EventStore
 
 from . import access
-from .pages import operation, project
+from .pages import operation, project, unmatched
 from .pages import requests as requests_page
 from .panels import ledger, projects, requests, throughput
 from .panels.base import Panel
 from .render import panel_event
-from .scope import OPERATION_PAGE, REQUESTS_PAGE, Project, ProjectsScope, Scope
+from .scope import OPERATION_PAGE, REQUESTS_PAGE, UNMATCHED_PAGE, Project, ProjectsScope, Scope
 from .state import State, StateError
 
 #: Panels that are asked for every time: they are cheap, whatever the range.
@@ -37,6 +37,7 @@ PAGES: Final[dict[str, tuple[str, tuple[Panel[Scope], ...]]]] = {
     "dashboard.project": ("", project.PANELS),
     "dashboard.project_operation": (OPERATION_PAGE, operation.PANELS),
     "dashboard.project_requests": (REQUESTS_PAGE, requests_page.PANELS),
+    "dashboard.project_unmatched": (UNMATCHED_PAGE, unmatched.PANELS),
 }
 EXTENSION: Final = "flask_performance_dashboard"
 

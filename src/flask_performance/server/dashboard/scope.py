@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flask_performance.server.accounts.intake import Intake, intake_of
+from flask_performance.server.hints import Routes, routes_of
 from flask_performance.server.store.base import (
     HOUR_US,
     ConsumerStats,
@@ -21,6 +22,7 @@ from flask_performance.server.store.base import (
     Stats,
     StatusStats,
     Thresholds,
+    UnmatchedPath,
 )
 from flask_performance.server.store.watched import first_us, seconds_since
 
@@ -34,11 +36,13 @@ PAGE_OF_REQUESTS = 50
 #: Of the slowest, and of the failed ones of an operation.
 FIRST_REQUESTS = 10
 FIRST_CONSUMERS = 10
+UNMATCHED_PATHS = 200
 #: A step that holds every window; whole hours, so that rollups answer it.
 ALL_IN_ONE_US = 10**9 * HOUR_US
 #: What stands behind a project's path.
 REQUESTS_PAGE = "/requests"
 OPERATION_PAGE = "/operations"
+UNMATCHED_PAGE = "/unmatched"
 FILES = "/files"
 #: A sparkline has at most so many.
 SPARK_STEPS = 40
@@ -191,6 +195,18 @@ class Scope:
     @cached_property
     def consumers(self) -> list[ConsumerStats]:
         return self.store.consumers(self.filter, FIRST_CONSUMERS)
+
+    @cached_property
+    def unmatched(self) -> list[UnmatchedPath]:
+        return self.store.unmatched(self.filter, UNMATCHED_PATHS)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """What the app serves in this time, whatever else the page is filtered by."""
+        everything = State(environment=self.state.environment)
+        filter = everything.filter(self.project.id, self.window)
+        called = self.store.operations(filter)
+        return routes_of((one.method, one.route, one.requests) for one in called)
 
     @cached_property
     def slowest(self) -> list[RequestRow]:

@@ -24,6 +24,7 @@ STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 FILTERS: Final = (
     "method", "route", "status", "environment", "release", "outcome", "errors",
     "duration_from_us", "duration_to_us", "instance", "consumer", "trace_id", "path",
+    "whole_path",
 )  # fmt: skip
 NO_FILTER: Final[Mapping[str, bool | None]] = {
     name: False if name == "errors" else None for name in FILTERS
@@ -71,8 +72,9 @@ class State:
     instance: str | None = None
     consumer: str | None = None
     trace_id: str | None = None
-    #: A part of the path.
+    #: A part of the path, and all of it.
     path: str | None = None
+    whole_path: str | None = None
     sort: str = DEFAULT_SORT
     #: Words that the rows of the page's table must have.
     search: str | None = None
@@ -100,6 +102,7 @@ class State:
             consumer=_text(args, "consumer") or None,
             trace_id=_text(args, "trace") or None,
             path=_text(args, "path") or None,
+            whole_path=_text(args, "whole_path") or None,
             sort=_sort(args.get("sort") or DEFAULT_SORT),
             search=(_text(args, "q") or "").strip() or None,
             all=args.get("all") == "1",
@@ -156,6 +159,7 @@ class State:
             "consumer": self.consumer,
             "trace": self.trace_id,
             "path": self.path,
+            "whole_path": self.whole_path,
             "sort": self.sort if self.sort != DEFAULT_SORT else None,
             "q": self.search,
             "all": "1" if self.all else None,

@@ -53,6 +53,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     #: A part of the path, as it is written.
     path: str | None = None
+    #: The path, all of it.
+    whole_path: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -65,7 +67,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             part is not None
             for part in (
                 self.duration_from_us, self.duration_to_us,
-                self.instance, self.consumer, self.trace_id, self.path,
+                self.instance, self.consumer, self.trace_id, self.path, self.whole_path,
             )
         )  # fmt: skip
 
@@ -129,6 +131,18 @@ class StatusStats(Stats, frozen=True, kw_only=True):
 
 class ConsumerStats(Stats, frozen=True, kw_only=True):
     consumer: str
+
+
+class UnmatchedPath(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests that asked for one path in vain, in one way."""
+
+    method: str
+    path: str
+    status: int
+    requests: int
+    last_us: int  # when the newest of them began
+    consumer: str | None  # the one who asked last, of those that the app names
+    several: bool  # whether others asked as well
 
 
 #: What `measures` tells of a set of requests, in the order of `sql/measures.sql`.
@@ -373,6 +387,15 @@ class EventStore(ABC):
     @abstractmethod
     def last_called(self, project_id: int) -> dict[tuple[str, str], int]:
         """When each method and route was called last (start of the request), ever."""
+
+    @abstractmethod
+    def unmatched(self, filter: Filter, limit: int) -> list[UnmatchedPath]:
+        """The paths that were asked for in vain, most requests first: those that matched no route
+        (404 and the like), and those answered with 405 or 308.
+
+        Whatever strangers send, it holds a bounded number of paths in memory. Every path with at
+        least a thousandth of these requests is found, and its numbers are exact.
+        """
 
     @abstractmethod
     def releases(self, project_id: int) -> list[str]:

@@ -21,6 +21,8 @@ SINGLE_TERMS = {
     "instance": "c.instance_id in (select id from instance where wire_id = $instance)",
     "consumer": "c.consumer = $consumer",
     "trace_id": "c.trace_id = $trace_id",
+    "whole_path": "coalesce(c.path = $whole_path, "
+    "c.operation_id in (select id from operation where route = $whole_path))",
     # Where it is not written it equals the route.
     "path": "coalesce(contains(c.path, $path), "
     "c.operation_id in (select id from operation where contains(route, $path)))",

@@ -30,6 +30,7 @@ from .base import (
     StatusStats,
     Thresholds,
     UnknownCursorError,
+    UnmatchedPath,
 )
 from .block import OperationKey
 from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
@@ -329,6 +330,21 @@ class DuckDBReader(EventStore):
         return self._columns(
             load(name, conditions=conditions.sql), conditions.parameters | window | more
         )
+
+    def unmatched(self, filter: Filter, limit: int) -> list[UnmatchedPath]:
+        conditions = self._conditions("request", filter, [filter.project_id])
+        nowhere = Filter(project_id=filter.project_id, start_us=0, end_us=0, route="")
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "nowhere": self._matching_operations(nowhere),
+            "limit": limit,
+        }
+        names = UnmatchedPath.__struct_fields__
+        return [
+            UnmatchedPath(**dict(zip(names, row, strict=True)))
+            for row in self._rows(load("unmatched", conditions=conditions.sql), parameters)
+        ]
 
     def releases(self, project_id: int) -> list[str]:
         return [name for (name,) in self._rows(load("releases"), {"project_id": project_id})]
