@@ -179,7 +179,7 @@ def test_numbers_and_tables_need_no_javascript(plain: Person) -> None:
 
     def stored() -> bool:
         page.reload()
-        return page.get_by_text("healthy").count() == 2
+        return page.get_by_text("steady").count() == 2
 
     wait_for(stored, 10, "the projects to have requests")
     page.get_by_role("link", name="Shop").click()

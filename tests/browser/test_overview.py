@@ -43,7 +43,7 @@ def overview(person: Person, dsn: str, name: str) -> Page:
     """The open overview of a project with half an hour of past."""
     Past(seconds=1800, per_second=2).post(dsn)
     page = person.open("/projects")
-    expect(page.get_by_role("row", name=name)).to_contain_text("healthy")
+    expect(page.get_by_role("row", name=name)).to_contain_text("steady")
     page.get_by_role("link", name=name).click()
     expect(page.locator("live-stream")).to_have_text(re.compile("live · "))
     return page

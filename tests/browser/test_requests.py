@@ -45,7 +45,7 @@ def path(person: Person, dsn: str, name: str) -> str:
     """The path of a project with half an hour of past."""
     Past(seconds=1800, per_second=2).post(dsn)
     page = person.open("/projects")
-    expect(page.get_by_role("row", name=name)).to_contain_text("healthy")
+    expect(page.get_by_role("row", name=name)).to_contain_text("steady")
     return page.get_by_role("link", name=name).get_attribute("href") or ""
 
 

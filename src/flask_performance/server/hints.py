@@ -37,7 +37,7 @@ class Hint:
 
 
 def routes_of(operations: Iterable[tuple[str, str, int]]) -> Routes:
-    """The most frequent routes, from (method, route, requests)."""
+    """The most frequent routes, from (method, route, requests); of what is declared only, 0."""
     ordered = sorted(operations, key=lambda one: -one[2])
     names = list(dict.fromkeys(route for _, route, _ in ordered if route.startswith("/")))
     methods: dict[str, set[str]] = {name: set() for name in names[:MOST_ROUTES]}

@@ -82,9 +82,10 @@ def test_other_pages_keep_their_own_errors(app: Flask) -> None:
 def test_a_failure_is_json_and_tells_no_secret(
     shop: Project, store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed = store._connection.cursor()
-    closed.close()
-    monkeypatch.setattr(store, "_connection", closed)
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(store, "summary", broken)
     headers = {"Authorization": f"Bearer {shop.owner.token}"}
     answer = shop.owner.app.test_client().get(
         f"/api/v1/projects/{shop.id}/summary", headers=headers
@@ -96,3 +97,14 @@ def test_a_failure_is_json_and_tells_no_secret(
             "message": "The server failed on this request; its log says why. Try again later.",
         }
     }
+
+
+def test_a_store_that_is_away_is_a_503_with_a_time_to_come_back(
+    shop: Project, store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = store._connection.cursor()
+    closed.close()
+    monkeypatch.setattr(store, "_connection", closed)
+    answer = shop.owner.ask("GET", f"/projects/{shop.id}/summary")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json["error"]["code"] == "store_unavailable"  # type: ignore[index]

@@ -106,4 +106,4 @@ def test_the_list_hears_of_all_its_projects(world: World) -> None:
     world.receive(4)
     projects = view(world, "/projects")
     assert projects.project_ids == (world.mine_id,)
-    assert "healthy" in projects.events()["projects"]
+    assert "steady" in projects.events()["projects"]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flask_performance.server.dashboard import open_view
 from flask_performance.server.settings import Settings
+from flask_performance.server.store.base import StoreUnavailableError
 from tests.server.store.builders import block
 
 from .conftest import World
@@ -184,9 +186,46 @@ def test_a_form_without_its_token_says_so_and_changes_nothing(world: World) -> N
 def test_a_failure_is_a_page_that_helps(world: World) -> None:
     ada = world.person()
     world.store.close()
-    answer = ada.get("/projects")
-    assert answer.status_code == 500
-    assert "Something broke on this server" in answer.text
+    for path in ("/projects", f"/projects/{world.mine}", "/projects.csv"):
+        answer = ada.get(path)
+        assert answer.status_code == 503
+        assert "The event store does not answer" in answer.text
+        assert "none is lost" in answer.text
+
+
+def test_a_question_that_is_too_much_leaves_the_rest_of_the_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: object) -> None:
+        raise StoreUnavailableError("Out of Memory")
+
+    world.receive(1)
+    ada = world.person()
+    path = f"/projects/{world.mine}"
+    view = open_view(world.app, path, "", ada.cookies)
+    assert view is not None
+    monkeypatch.setattr(world.store, "heatmap", too_much)
+    monkeypatch.setattr(world.store, "operations", too_much)
+    answer = ada.get(path)
+    assert answer.status_code == 200
+    assert answer.text.count("This part has no answer just now") == 2
+    assert "<b>1</b> seen" in answer.text
+    events = view.events()
+    assert "heatmap" not in events
+    assert "This part has no answer just now" in events["operations"]
+
+
+def test_the_projects_are_a_file_too(world: World) -> None:
+    world.receive(8, operation="GET /books")
+    world.receive(2, operation="GET /pay", status=500)
+    answer = world.person().get("/projects.csv")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="all-projects-')
+    names, shop = answer.text.splitlines()
+    assert names.startswith("project,team,state,reason,requests,per_second")
+    assert shop.startswith(
+        "Shop,Team,failing,2 of 10 requests failed: 20.0 %; failing from 5.00 %.,10"
+    )
+    assert shop.endswith("GET,/pay")
 
 
 def test_a_failure_of_the_accounts_is_a_page_too(world: World, tmp_path: Path) -> None:

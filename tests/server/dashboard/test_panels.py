@@ -2,9 +2,11 @@
 
 from typing import get_args
 
+import msgspec
 import pytest
 
 from flask_performance.server.dashboard.panels import headline, ledger, operations, projects
+from flask_performance.server.dashboard.scope import Project
 from flask_performance.server.dashboard.sparks import spark
 from flask_performance.server.dashboard.state import State
 from flask_performance.server.store.base import LedgerTotals, OperationStats, Pulse, Stats
@@ -190,16 +192,48 @@ def pulse(requests: int, errors: int = 0, lost: int = 0, last_seen_us: int | Non
 @pytest.mark.parametrize(
     ("seen", "word"),
     [
-        (pulse(0, last_seen_us=None), "waiting"),
+        (pulse(0, last_seen_us=None), "waiting for its first request"),
         (pulse(0), "quiet"),
-        (pulse(1000), "healthy"),
+        (pulse(1000), "steady"),
         (pulse(1000, errors=10), "some errors"),
         (pulse(1000, errors=50), "failing"),
-        (pulse(1000, errors=50, lost=1), "losing data"),
+        (pulse(1000, errors=50, lost=1), "losing requests"),
     ],
 )
 def test_health_is_the_most_urgent_word(seen: Pulse, word: str) -> None:
     assert projects.health(seen).word == word
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "word"),
+    [
+        ((100, 90_000.0), (1_000, 60_000.0), "slower than usual"),
+        ((100, 89_000.0), (1_000, 60_000.0), "steady"),
+        ((99, 90_000.0), (1_000, 60_000.0), "steady"),
+        ((100, 90_000.0), (999, 60_000.0), "steady"),
+    ],
+)
+def test_slower_than_usual_needs_a_difference_and_enough_requests(
+    now: tuple[int, float], before: tuple[int, float], word: str
+) -> None:
+    seen = Pulse(project_id=1, stats=stats(now[0], 0, now[1]), points=[], lost=0, last_seen_us=1)
+    found = projects.health(seen, stats(before[0], 0, before[1]))
+    assert found.word == word
+    if word != "steady":
+        assert found.reason == "p95 90.0 ms, in the day before 60.0 ms."
+
+
+def test_the_worst_operation_fails_or_takes_the_most_time() -> None:
+    project = Project(1, "ab", "Shop", "Team", None)
+    failing = msgspec.structs.replace(TABLE[2], errors=2)
+    found = projects.worst(project, [*TABLE[:2], failing])
+    assert found is not None
+    assert (found.stats.method, found.why) == ("PUT", "2 of 5 failed")
+    assert found.link == "/projects/ab/operations?method=PUT&route=%2Fa"
+    busy = projects.worst(project, TABLE)
+    assert busy is not None
+    assert (busy.stats.route, busy.why) == ("/b", "60.0 % of the time")
+    assert projects.worst(project, []) is None
 
 
 def test_a_sparkline_stands_on_the_ground() -> None:

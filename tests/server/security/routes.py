@@ -118,6 +118,7 @@ TOKENS = (
 )  # fmt: skip
 PROJECTS = (
     get("/projects", PERSON),
+    get("/projects.csv", PERSON),
     get("/projects/new", PERSON),
     post("/projects/new", PERSON, form={"name": ""}, ok=(422,)),
     get("/projects/{project}", Action.SEE_DATA),

@@ -36,6 +36,16 @@ class TablesContract:
                 for method, route in asked
             }
 
+    def test_operations_of_many_projects_are_those_of_each(
+        self, world_and_store: tuple[World, EventStore]
+    ) -> None:
+        _, store = world_and_store
+        start_us, end_us = NOON_US - HOUR_US - 7, NOON_US - 3
+        assert store.operations_of([1, 2, 3], start_us, end_us) == {
+            number: store.operations(Filter(project_id=number, start_us=start_us, end_us=end_us))
+            for number in (1, 2, 3)
+        }
+
     def test_unmatched_paths_are_counted_exactly(
         self, world_and_store: tuple[World, EventStore]
     ) -> None:

@@ -10,11 +10,18 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_performance.server.accounts import csrf, tokens
 from flask_performance.server.accounts.permissions import Scope
-from flask_performance.server.store.base import EventStore
+from flask_performance.server.store.base import EventStore, StoreUnavailableError
 
 from . import openapi, parameters
 from .endpoints import ENDPOINTS, Call, Endpoint
-from .errors import Refusal, answer_http_exception, answer_refusal, not_found, too_weak
+from .errors import (
+    Refusal,
+    answer_http_exception,
+    answer_refusal,
+    answer_unavailable,
+    not_found,
+    too_weak,
+)
 
 #: Every path takes all of them, so that a refusal is ours, with a sentence.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -33,6 +40,7 @@ def init_app(app: Flask, store: EventStore) -> None:
     _add(blueprint, "/", _nothing)
     _add(blueprint, "/<path:_rest>", _nothing)
     blueprint.register_error_handler(Refusal, answer_refusal)
+    blueprint.register_error_handler(StoreUnavailableError, answer_unavailable)
     blueprint.register_error_handler(HTTPException, answer_http_exception)
     blueprint.register_error_handler(InternalServerError, answer_http_exception)
     blueprint.after_request(_not_cached)

@@ -149,7 +149,11 @@ def list_unmatched(call: Call) -> shapes.ListOf[shapes.Unmatched]:
     filter = call.filter
     everything = msgspec.structs.replace(filter, method=None, route=None, status=None)
     called = call.store.operations(everything)
-    routes = hints.routes_of((one.method, one.route, one.requests) for one in called)
+    declared = call.store.declared(filter.project_id)
+    routes = hints.routes_of(
+        [(one.method, one.route, one.requests) for one in called]
+        + [(one.method, one.route, 0) for one in declared]
+    )
     return _page(shown.unmatched(call.store.unmatched(filter, MAX_LIMIT), routes), call)
 
 

@@ -1,10 +1,15 @@
 """Refusals: every one is JSON with a code for programs and a sentence for people."""
 
+import logging
+
 import msgspec
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from flask_performance.server.accounts.permissions import Action
+from flask_performance.server.store.base import StoreUnavailableError
+
+log = logging.getLogger(__name__)
 
 
 class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,6 +78,15 @@ def answer_http_exception(error: HTTPException) -> Response:
     if status >= 500:
         message = "The server failed on this request; its log says why. Try again later."
     return _answer(status, ErrorDetail(code, message))
+
+
+def answer_unavailable(error: StoreUnavailableError) -> Response:
+    """While the event store does not answer."""
+    log.warning("The event store did not answer the API: %(error)s", {"error": error})
+    message = "The event store does not answer; try again in a moment, or with a shorter window."
+    response = _answer(503, ErrorDetail("store_unavailable", message))
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def _answer(status: int, detail: ErrorDetail) -> Response:

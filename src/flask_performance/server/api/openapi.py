@@ -66,7 +66,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]]) -> dict[s
     if endpoint.body:
         refusals += ["413", "415"]
     if "{id}" in endpoint.path:
-        refusals.append("404")
+        refusals += ["404", "503"]
     operation = {
         "operationId": re.sub("_(.)", lambda m: m[1].upper(), endpoint.function.__name__),
         "summary": endpoint.words,

@@ -1,5 +1,6 @@
 """Error pages: what happened, why, what to do next."""
 
+import logging
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, make_response, render_template, request
@@ -7,8 +8,11 @@ from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_performance.server.accounts.refusals import SignUpRefusedError
+from flask_performance.server.store.base import StoreUnavailableError
 
 from .assets import Assets
+
+log = logging.getLogger(__name__)
 
 #: Status to title and next step. The rest is said by the error itself.
 WORDS: Final = {
@@ -38,6 +42,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(CSRFError, csrf_error)
     app.register_error_handler(SignUpRefusedError, sign_up_refused)
+    app.register_error_handler(StoreUnavailableError, store_unavailable)
 
 
 def http_error(error: HTTPException) -> Response | HTTPException:
@@ -55,6 +60,19 @@ def http_error(error: HTTPException) -> Response | HTTPException:
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
+
+
+def store_unavailable(error: StoreUnavailableError) -> Response:
+    """A page that needs the event store while it does not answer."""
+    log.warning("The event store did not answer a page: %(error)s", {"error": error})
+    words = {
+        "status": 503,
+        "title": "The event store does not answer",
+        "detail": "Requests are still taken: they wait in the journal, and none is lost.",
+        "advice": "Try again in a moment, or choose a shorter range. If it stays, the server's log "
+        "says why.",
+    }
+    return make_response(plain_page(words), 503)
 
 
 def plain_page(words: dict[str, Any]) -> str:

@@ -9,12 +9,13 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Final
 
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from flask_performance.server.store.base import EventStore
+from flask_performance.server.store.base import EventStore, Pulse, StoreUnavailableError
 
 from . import access
 from .pages import operation, project, unmatched
@@ -32,6 +33,8 @@ ALWAYS: Final = frozenset({ledger.PANEL.name, requests.PANEL.name})
 PACE: Final = 1.0
 LONG_FROM: Final = 6 * 3_600
 LONG_PACE: Final = 5.0
+#: So long the list of projects keeps what is usual (seconds).
+USUAL_FOR: Final = 60.0
 #: The live pages of a project by their endpoint: what stands behind its path, and their panels.
 PAGES: Final[dict[str, tuple[str, tuple[Panel[Scope], ...]]]] = {
     "dashboard.project": ("", project.PANELS),
@@ -88,7 +91,8 @@ class ProjectView(LiveView):
             self._next = now + (PACE if scope.window.seconds < LONG_FROM else LONG_PACE)
         for panel in self._panels:
             if due or panel.name in ALWAYS:
-                self._texts[panel.name] = panel_event(self._app, panel, scope)
+                with suppress(StoreUnavailableError):  # a chart keeps what it shows
+                    self._texts[panel.name] = panel_event(self._app, panel, scope)
         if due:  # a bar that waits for its step is news without a new request
             self._filling = throughput.filling(scope)
         self.behind = not due or self._filling
@@ -101,10 +105,15 @@ class ProjectsView(LiveView):
         self.project_ids = tuple(project.id for project in found)
         self.key = ("projects", *found)
         self._app, self._store, self._projects = app, store, found
+        self._usual: dict[int, Pulse] | None = None
+        self._until = 0.0
 
     def events(self) -> dict[str, str]:
         with self._app.app_context():
-            scope = ProjectsScope(self._store, self._projects)
+            if time.monotonic() >= self._until:  # a day's numbers do not move in a minute
+                self._usual, self._until = None, time.monotonic() + USUAL_FOR
+            scope = ProjectsScope(self._store, self._projects, usual=self._usual)
+            self._usual = scope.usual
             return {
                 "pulse": pulse(scope.now_us, scope.newest_us),
                 projects.PANEL.name: panel_event(self._app, projects.PANEL, scope),

@@ -1,5 +1,6 @@
 """Panels to HTML and JSON. No request context: a live fragment is the first paint's, made later."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -7,7 +8,11 @@ import msgspec
 from flask import Flask
 from markupsafe import Markup
 
+from flask_performance.server.store.base import StoreUnavailableError
+
 from .panels.base import Panel
+
+log = logging.getLogger(__name__)
 
 S = TypeVar("S")
 
@@ -16,9 +21,16 @@ _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def panel_html(app: Flask, panel: Panel[S], scope: S) -> Markup:
-    """The panel's element with everything in it."""
-    template = app.jinja_env.get_template(panel.template)
-    return Markup(template.render({"panel": panel, "scope": scope, **panel.show(scope)}))  # noqa: S704  # nosec B704
+    """The panel's element with everything in it; words where the store has no answer."""
+    try:
+        name, shown = panel.template, panel.show(scope)
+    except StoreUnavailableError as error:
+        log.warning(
+            "The panel %(panel)s has no answer: %(error)s", {"panel": panel.name, "error": error}
+        )
+        name, shown = "panels/away.html", {}
+    template = app.jinja_env.get_template(name)
+    return Markup(template.render({"panel": panel, "scope": scope, **shown}))  # noqa: S704  # nosec B704
 
 
 def panel_event(app: Flask, panel: Panel[S], scope: S) -> str:

@@ -28,7 +28,7 @@ from flask_performance.server.store.watched import first_us, seconds_since
 
 from .chips import Chip, chips
 from .state import NO_TABLE, State
-from .window import SECOND_US, Window, now_us, step_seconds
+from .window import DAY, SECOND_US, Window, now_us, step_seconds
 
 LATEST_REQUESTS = 20
 #: Of the page of requests.
@@ -206,7 +206,11 @@ class Scope:
         everything = State(environment=self.state.environment)
         filter = everything.filter(self.project.id, self.window)
         called = self.store.operations(filter)
-        return routes_of((one.method, one.route, one.requests) for one in called)
+        declared = self.store.declared(self.project.id)
+        return routes_of(
+            [(one.method, one.route, one.requests) for one in called]
+            + [(one.method, one.route, 0) for one in declared]
+        )
 
     @cached_property
     def slowest(self) -> list[RequestRow]:
@@ -262,20 +266,50 @@ class ProjectsScope:
     steps = 60
 
     def __init__(
-        self, store: EventStore, projects: Sequence[Project], at_us: int | None = None
+        self,
+        store: EventStore,
+        projects: Sequence[Project],
+        at_us: int | None = None,
+        usual: dict[int, Pulse] | None = None,
     ) -> None:
+        """`usual` as another rendering found it a moment ago."""
         self.store = store
         self.projects = projects
         self.now_us = now_us() if at_us is None else at_us
+        self._usual = usual
+
+    @property
+    def window(self) -> Window:
+        start_us = self.now_us - self.seconds * SECOND_US
+        return Window(start_us, self.now_us, self.seconds * SECOND_US // self.steps)
+
+    @cached_property
+    def usual(self) -> dict[int, Pulse]:
+        """Each project in the day before: what "slower than usual" is told by."""
+        if self._usual is not None:
+            return self._usual
+        start_us = self.window.start_us
+        return self.store.pulses(self._ids, start_us - DAY * SECOND_US, start_us, 1)
+
+    @cached_property
+    def operations(self) -> dict[int, list[OperationStats]]:
+        return self.store.operations_of(self._ids, self.window.start_us, self.window.end_us)
+
+    @property
+    def _ids(self) -> list[int]:
+        return [project.id for project in self.projects]
 
     @cached_property
     def pulses(self) -> dict[int, Pulse]:
-        ids = [project.id for project in self.projects]
-        start_us = self.now_us - self.seconds * SECOND_US
-        return self.store.pulses(ids, start_us, self.now_us, self.steps)
+        window = self.window
+        return self.store.pulses(self._ids, window.start_us, window.end_us, self.steps)
 
     @property
     def newest_us(self) -> int | None:
         """When any of them was heard last; None: never."""
         seen = [pulse.last_seen_us for pulse in self.pulses.values() if pulse.last_seen_us]
         return max(seen, default=None)
+
+    def file_link(self, panel: str, kind: str) -> str:
+        """The URL of the list as a file."""
+        return f"/{panel}.{kind}"

@@ -261,7 +261,8 @@ class UnknownCursorError(ValueError):
 
 
 class StoreUnavailableError(Exception):
-    """The store can take nothing just now (a full disk, a server that is away); try again."""
+    """The store can take nothing just now (a full disk, a server that is away), or answers no
+    question, or not this one (it needs more memory than there is); try again."""
 
 
 class EventStore(ABC):
@@ -298,6 +299,12 @@ class EventStore(ABC):
         self, filter: Filter, thresholds: Thresholds | None = None
     ) -> list[OperationStats]:
         """All operations with requests in the window, most total time first. Apdex as `summary`."""
+
+    @abstractmethod
+    def operations_of(
+        self, project_ids: Sequence[int], start_us: int, end_us: int
+    ) -> dict[int, list[OperationStats]]:
+        """`operations` of many projects at once, for every id asked for; nothing is judged."""
 
     @abstractmethod
     def trends(

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -28,6 +29,7 @@ from .base import (
     Spread,
     Stats,
     StatusStats,
+    StoreUnavailableError,
     Thresholds,
     UnknownCursorError,
     UnmatchedPath,
@@ -49,10 +51,21 @@ from .window import boundaries, parts, statuses
 
 #: The tier of a table with requests.
 TIERS: Final = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "hours"}
+#: Not enough memory for a question, a disk that does not answer, a file that is being closed.
+AWAY = (
+    duckdb.OutOfMemoryException,
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.FatalException,
+)
 #: After everything: where a list begins.
 NO_CURSOR = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
+
+class AwayError(StoreUnavailableError, duckdb.Error):
+    """For readers the store is unavailable; the writing half, which reads too, mends it."""
 
 
 class Sql(NamedTuple):
@@ -116,26 +129,42 @@ class DuckDBReader(EventStore):
         self, filter: Filter, thresholds: Thresholds | None = None
     ) -> list[OperationStats]:
         columns = self._histogram("operation_id", filter, thresholds=thresholds)
+        return self._operation_stats(columns, [filter.project_id])[filter.project_id]
+
+    def operations_of(
+        self, project_ids: Sequence[int], start_us: int, end_us: int
+    ) -> dict[int, list[OperationStats]]:
+        filter = Filter(project_id=0, start_us=start_us, end_us=end_us)
+        columns = self._histogram("operation_id", filter, project_ids)
+        return self._operation_stats(columns, project_ids)
+
+    def _operation_stats(
+        self, columns: Columns, project_ids: Sequence[int]
+    ) -> dict[int, list[OperationStats]]:
+        """From histograms by operation to the operations of each project, most time first."""
         # Read after the question, so that every operation that it found is there; an endpoint that
         # was renamed does not split an operation, and the newest name is shown.
+        found: dict[int, list[OperationStats]] = {project_id: [] for project_id in project_ids}
         keys = sorted(
-            (id, key)
-            for key, id in list(self._operations.items())
-            if key.project_id == filter.project_id
+            (id, key) for key, id in list(self._operations.items()) if key.project_id in found
         )
-        newest = {(key.method, key.route): (id, key) for id, key in keys}
-        group_of = {id: newest[key.method, key.route][0] for id, key in keys}
+        newest = {(key.project_id, key.method, key.route): (id, key) for id, key in keys}
+        group_of = {id: newest[key.project_id, key.method, key.route][0] for id, key in keys}
         key_of = dict(newest.values())
-        found = [
-            OperationStats(
-                **msgspec.structs.asdict(stats),
-                method=key_of[id].method,
-                route=key_of[id].route,
-                endpoint=key_of[id].endpoint,
+        for id, stats in grouped_stats(regrouped(columns, group_of)).items():
+            key = key_of[id]
+            found[key.project_id].append(
+                OperationStats(
+                    **msgspec.structs.asdict(stats),
+                    method=key.method,
+                    route=key.route,
+                    endpoint=key.endpoint,
+                )
             )
-            for id, stats in grouped_stats(regrouped(columns, group_of)).items()
-        ]
-        return sorted(found, key=lambda one: (-one.duration_us, one.route, one.method))
+        return {
+            project_id: sorted(rows, key=lambda one: (-one.duration_us, one.route, one.method))
+            for project_id, rows in found.items()
+        }
 
     def trends(
         self, filter: Filter, step_us: int, operations: Collection[tuple[str, str]]
@@ -213,7 +242,7 @@ class DuckDBReader(EventStore):
         return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
 
     def _request_rows(self, statement: str, parameters: dict[str, Any]) -> list[RequestRow]:
-        with self._connection.cursor() as connection:
+        with self._asking() as connection:
             result = connection.execute(statement, parameters)
             names = [column[0] for column in result.description or ()]
             return [_request_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]
@@ -408,12 +437,22 @@ class DuckDBReader(EventStore):
             and filter.route in (None, key.route)
         ]
 
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one question. Raises StoreUnavailableError where waiting may help, or
+        asking for less."""
+        try:
+            with self._connection.cursor() as connection:
+                yield connection
+        except AWAY as error:
+            raise AwayError(str(error)) from error
+
     def _rows(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
-        with self._connection.cursor() as connection:
+        with self._asking() as connection:
             return self._run(connection, statement, parameters or {}).fetchall()
 
     def _columns(self, statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        with self._connection.cursor() as connection:
+        with self._asking() as connection:
             return self._run(connection, statement, parameters).fetchnumpy()
 
     def _run(

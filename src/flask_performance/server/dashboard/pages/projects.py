@@ -14,6 +14,7 @@ from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import EventStore
 
 from .. import access
+from ..downloads import download, file_name
 from ..fields import given, refuse
 from ..panels import projects as panel
 from ..render import panel_html
@@ -45,6 +46,13 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
         scope = ProjectsScope(store, access.projects())
         panels = {"projects": panel_html(current_app, panel.PANEL, scope)}
         return render_template("projects.html", scope=scope, panels=panels)
+
+    @blueprint.get("/projects.<any(csv, json):kind>")
+    @auth_required("session")
+    def projects_file(kind: str) -> Response:
+        scope = ProjectsScope(store, access.projects())
+        table = panel.table(scope)
+        return download(kind, table, file_name("all", "projects", scope.window))
 
     @blueprint.route("/projects/new", methods=["GET", "POST"])
     @auth_required("session")
