@@ -49,7 +49,7 @@ def damage(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
     wreck = _wreck(folder / "wreck", checkpoint=rng.random() < 0.5)
     for number in range(rounds):
         data = folder / f"round-{number}" / "data"
-        shutil.copytree(wreck.data, data)
+        shutil.copytree(wreck.data, data, ignore=shutil.ignore_patterns("control"))  # a socket
         name = rng.choice([one for one in FILES if (data / one).stat().st_size])
         injury = rng.choice(INJURIES)
         words = injury(rng, data / name)
