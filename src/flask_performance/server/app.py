@@ -159,7 +159,10 @@ def platform(settings: Settings) -> Iterator[Platform]:
         health = stack.enter_context(contextlib.closing(_health(parts)))
         metrics = Metrics(_sources(parts, questions))
         of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
-        rooms = Starlette(routes=_routes(web, collector, hub, of_itself))
+        routes = _routes(web, collector, hub, of_itself)
+        rooms = Starlette(routes=routes)
+        # A path with a line break matches none of Starlette's, not even the mount of everything.
+        rooms.router.default = cast(Mount, routes[-1]).app
         asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
         headers = common(https=settings.secure)
         yield Platform(asgi, collector, headers, hub, web, health)

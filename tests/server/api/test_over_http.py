@@ -47,6 +47,7 @@ def test_what_the_server_itself_would_refuse_is_json_too(platform: Platform) -> 
     base = f"{platform.url}/api/v1"
     for method, path, status in (
         ("GET", "/nothing", 404),
+        ("GET", "/projects/a%0Ab/requests", 401),
         ("DELETE", "/projects", 405),
         ("GET", "/projects", 401),
     ):
