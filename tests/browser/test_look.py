@@ -37,7 +37,9 @@ KEPT = frozenset(
 @pytest.fixture(scope="module")
 def busy(platform: Platform) -> Platform:
     """A platform with a busy project, a smaller one and a new one."""
-    Past(seconds=1800, per_second=4).post(platform.create_project("Shop"), dropped=12)
+    shop = platform.create_project("Shop")
+    Past(1800, 4, until=700, release="2.3.1").post(shop, dropped=12)
+    Past(700, 4, seed=3, release="2.4.0", slower=1.3).post(shop)
     Past(seconds=600, per_second=1, seed=2).post(platform.create_project("Blog"), "staging")
     platform.create_project("New one")
     return platform

@@ -79,19 +79,34 @@ SHOP: Final = (
 
 
 class Past:
-    """Requests of the last `seconds`, in waves; the same for the same seed."""
+    """Requests of the last `seconds`, in waves; the same for the same seed.
 
-    def __init__(self, seconds: int, per_second: float, seed: int = 1) -> None:
+    A release has them only up to `until` seconds ago, and may be slower by a factor.
+    """
+
+    def __init__(
+        self,
+        seconds: int,
+        per_second: float,
+        seed: int = 1,
+        *,
+        until: int = 0,
+        release: str | None = None,
+        slower: float = 1.0,
+    ) -> None:
+        self.release, self.slower = release, slower
         self.random = random.Random(seed)
         self.instance = f"{self.random.getrandbits(128):032x}"
         self.now_us = time.time_ns() // 1000
-        self.starts = sorted(self._start(seconds) for _ in range(int(seconds * per_second)))
+        self.starts = sorted(
+            self._start(seconds, until) for _ in range(int((seconds - until) * per_second))
+        )
         self.number = 0
         self.sent = 0
 
-    def _start(self, seconds: int) -> int:
+    def _start(self, seconds: int, until: int) -> int:
         while True:
-            ago = self.random.random() * seconds
+            ago = until + self.random.random() * (seconds - until)
             if self.random.random() < 0.6 + 0.4 * math.sin(ago / seconds * 9):
                 return self.now_us - int(ago * SECOND_US)
 
@@ -112,7 +127,12 @@ class Past:
         durations = [self._duration(SHOP[place]) for place in picked]
         return {
             "version": 1,
-            "instance": {"id": self.instance, "environment": environment, "host": "web-1"},
+            "instance": {
+                "id": self.instance,
+                "environment": environment,
+                "host": "web-1",
+                **({"release": self.release} if self.release else {}),
+            },
             "batch": self.number,
             "sent_us": self.now_us,
             "ledger": {
@@ -133,7 +153,12 @@ class Past:
         }
 
     def _duration(self, operation: Operation) -> int:
-        return int(operation.median_ms * 1000 * math.exp(self.random.gauss(0, operation.spread)))
+        return int(
+            self.slower
+            * operation.median_ms
+            * 1000
+            * math.exp(self.random.gauss(0, operation.spread))
+        )
 
     def _status(self, operation: Operation) -> int:
         if not operation.route:

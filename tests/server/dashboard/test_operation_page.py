@@ -124,7 +124,14 @@ def test_a_distribution_stays_within_its_drawing(buckets: list[int]) -> None:
     bands = Bands.over(buckets)
     scale = distribution.Scale(bands)
     counts = Counter(bands.of(bucket) for bucket in buckets)
-    drawn = distribution.bars(bands, counts, scale)
+    tallest = distribution.tallest_share(counts)
+    drawn = distribution.bars(bands, counts, scale, tallest)
+    lines = distribution.outline(bands, counts, scale, tallest)
+    assert {line.y1 for line in lines} | {line.y2 for line in lines} <= {
+        *(bar.y for bar in drawn),
+        distribution.GROUND,
+    }
+    assert lines[-1].y2 == lines[0].y1 == distribution.GROUND
     assert sum(bar.requests for bar in drawn) == len(buckets)
     for bar in drawn:
         assert 0 <= bar.x <= 100

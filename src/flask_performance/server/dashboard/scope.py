@@ -24,6 +24,7 @@ from flask_performance.server.store.base import (
     Thresholds,
     UnmatchedPath,
 )
+from flask_performance.server.store.verdict import Sample
 from flask_performance.server.store.watched import first_us, seconds_since
 
 from .chips import Chip, chips
@@ -135,6 +136,18 @@ class Scope:
         """The summary of the period before."""
         filter = self.state.filter(self.project.id, self.window.before)
         return self.store.summary(filter, self.project.thresholds)
+
+    @cached_property
+    def distribution_before(self) -> Heatmap:
+        """The latency histogram of the period before, in one step."""
+        return self.store.heatmap(
+            self.state.filter(self.project.id, self.window.before), ALL_IN_ONE_US
+        )
+
+    def sample_of(self, release: str) -> Sample:
+        """The requests of one release in the window."""
+        filter = replace(self.state, release=release).filter(self.project.id, self.window)
+        return Sample(self.store.summary(filter), self.store.heatmap(filter, ALL_IN_ONE_US))
 
     @cached_property
     def young_us(self) -> int | None:

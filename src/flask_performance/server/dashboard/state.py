@@ -75,6 +75,9 @@ class State:
     #: A part of the path, and all of it.
     path: str | None = None
     whole_path: str | None = None
+    #: Two releases to compare; None: the newest and the one before it.
+    newer: str | None = None
+    older: str | None = None
     sort: str = DEFAULT_SORT
     #: Words that the rows of the page's table must have.
     search: str | None = None
@@ -103,6 +106,8 @@ class State:
             trace_id=_text(args, "trace") or None,
             path=_text(args, "path") or None,
             whole_path=_text(args, "whole_path") or None,
+            newer=_text(args, "newer") or None,
+            older=_text(args, "older") or None,
             sort=_sort(args.get("sort") or DEFAULT_SORT),
             search=(_text(args, "q") or "").strip() or None,
             all=args.get("all") == "1",
@@ -160,6 +165,8 @@ class State:
             "trace": self.trace_id,
             "path": self.path,
             "whole_path": self.whole_path,
+            "newer": self.newer,
+            "older": self.older,
             "sort": self.sort if self.sort != DEFAULT_SORT else None,
             "q": self.search,
             "all": "1" if self.all else None,

@@ -18,6 +18,7 @@ RANGES: Final[dict[str, tuple[str, int]]] = {
     "24h": ("24 h", DAY),
     "7d": ("7 d", 7 * DAY),
     "30d": ("30 d", 30 * DAY),
+    "90d": ("90 d", 90 * DAY),
 }
 DEFAULT_RANGE: Final = "15m"
 

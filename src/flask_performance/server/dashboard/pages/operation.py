@@ -11,6 +11,7 @@ from flask_performance.server.store.base import EventStore
 
 from .. import access
 from ..panels import (
+    comparison,
     consumers,
     costs,
     distribution,
@@ -31,6 +32,7 @@ from .dashboard_frame import dashboard, state
 PANELS: Final[tuple[Panel[Scope], ...]] = (
     ledger.PANEL,
     headline.PANEL,
+    comparison.PANEL,
     throughput.PANEL,
     latency.PANEL,
     heatmap.PANEL,
@@ -54,4 +56,5 @@ def register(blueprint: Blueprint, store: EventStore) -> None:
         if not scope.seen:
             return redirect(scope.project.path)
         route = pieces(scope.state.route)
-        return dashboard("operation.html", scope, "operation", PANELS, route=route)
+        choice = comparison.choice(scope)
+        return dashboard("operation.html", scope, "operation", PANELS, route=route, choice=choice)

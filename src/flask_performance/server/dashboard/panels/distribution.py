@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_performance.server.store.base import Stats
+from flask_performance.server.store.base import Heatmap, Stats
 from flask_performance.server.store.latency import least_of
 
 from ..downloads import Table
@@ -39,6 +39,16 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A piece of an outline: places in per cent of the width and in pixels of the height."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True)
 class Mark:
     """A vertical line with a label."""
 
@@ -65,16 +75,18 @@ class Scale:
 
 
 def show(scope: Scope) -> Mapping[str, Any]:
-    found = scope.distribution
+    found, past = scope.distribution, scope.distribution_before
     if not found.buckets:
         return {"bars": [], "marks": [], "ticks": [], "scope": scope}
-    bands = Bands.over(found.buckets)
-    counts: Counter[int] = Counter()
-    for bucket, requests in zip(found.buckets, found.requests, strict=True):
-        counts[bands.of(bucket)] += requests
+    bands = Bands.over(found.buckets + past.buckets)
+    now, before = (banded(bands, one) for one in (found, past))
     scale = Scale(bands)
+    tallest = max(tallest_share(now), tallest_share(before))
     return {
-        "bars": bars(bands, counts, scale),
+        "bars": bars(bands, now, scale, tallest),
+        "outline": outline(bands, before, scale, tallest),
+        "rows": rows(bands, now, before),
+        "before": sum(before.values()),
         "marks": marks(scope.summary, scale),
         "ticks": ticks(bands, scale),
         "height": HEIGHT,
@@ -83,18 +95,67 @@ def show(scope: Scope) -> Mapping[str, Any]:
     }
 
 
-def bars(bands: Bands, counts: Counter[int], scale: Scale) -> list[Bar]:
-    """One for every band that has requests; the most frequent one is the tallest."""
-    most = max(counts.values())
+def banded(bands: Bands, histogram: Heatmap) -> Counter[int]:
+    """Requests by band."""
+    counts: Counter[int] = Counter()
+    for bucket, requests in zip(histogram.buckets, histogram.requests, strict=True):
+        counts[bands.of(bucket)] += requests
+    return counts
+
+
+def tallest_share(counts: Counter[int]) -> float:
+    """Of all requests: those in the most frequent band."""
+    return max(counts.values()) / sum(counts.values()) if counts else 0.0
+
+
+def bars(bands: Bands, counts: Counter[int], scale: Scale, tallest: float) -> list[Bar]:
+    """One for every band that has requests, as tall as its share of all."""
+    all_of_them = sum(counts.values())
     found = []
     for band, requests in sorted(counts.items()):
         from_us, to_us = bands.edges_us[band : band + 2]
-        height = max(1.0, round(requests / most * (GROUND - TOP), 1))
+        height = _height(requests / all_of_them, tallest)
         x = scale.x(from_us)
         width = max(round(scale.x(to_us) - x, 2), 0.1)
         label = spread(from_us, to_us)
         found.append(Bar(x, width, GROUND - height, height, label, requests, from_us, to_us))
     return found
+
+
+def outline(bands: Bands, counts: Counter[int], scale: Scale, tallest: float) -> list[Line]:
+    """The tops of bars and the steps between them, from the ground to the ground."""
+    all_of_them = sum(counts.values())
+    if not all_of_them:
+        return []
+    found, level = [], float(GROUND)
+    for band in range(bands.count):
+        from_x, to_x = (scale.x(us) for us in bands.edges_us[band : band + 2])
+        share = counts[band] / all_of_them
+        top = GROUND - (_height(share, tallest) if share else 0.0)
+        if top != level:
+            found.append(Line(from_x, level, from_x, top))
+        if share:
+            found.append(Line(from_x, top, to_x, top))
+        level = top
+    if level != GROUND:
+        found.append(Line(100.0, level, 100.0, GROUND))
+    return found
+
+
+def _height(share: float, tallest: float) -> float:
+    return max(1.0, round(share / tallest * (GROUND - TOP), 1))
+
+
+def rows(
+    bands: Bands, now: Counter[int], before: Counter[int]
+) -> list[tuple[str, int, int, int, int]]:
+    """The drawing as a table: words, edges, and the requests of both periods."""
+    edges_us = bands.edges_us
+    return [
+        (spread(from_us, to_us), from_us, to_us, now[band], before[band])
+        for band in sorted(now.keys() | before.keys())
+        for from_us, to_us in [(edges_us[band], edges_us[band + 1])]
+    ]
 
 
 def marks(stats: Stats, scale: Scale) -> list[Mark]:
@@ -129,12 +190,18 @@ def _short(us: int) -> str:
 
 def table(scope: Scope) -> Table:
     """As fine as the store has it: a row a bucket."""
-    found = scope.distribution
+    now, before = (
+        dict(zip(found.buckets, found.requests, strict=True))
+        for found in (scope.distribution, scope.distribution_before)
+    )
     return Table(
-        ("duration_from_ms", "duration_to_ms", "requests"),
+        ("duration_from_ms", "duration_to_ms", "requests", "requests_before"),
         (
-            (least_of(bucket) / 1000, least_of(bucket + 1) / 1000, requests)
-            for bucket, requests in zip(found.buckets, found.requests, strict=True)
+            (
+                *(least_of(edge) / 1000 for edge in (bucket, bucket + 1)),
+                *(counts.get(bucket, 0) for counts in (now, before)),
+            )
+            for bucket in sorted(now.keys() | before.keys())
         ),
     )
 

@@ -19,6 +19,7 @@ from ..formats import (
     threshold,
 )
 from ..scope import RATED_AFTER, Scope
+from . import comparison
 from .base import Panel
 
 #: A difference smaller than this share is "the same": it says nothing a person could act on.
@@ -63,7 +64,7 @@ def show(scope: Scope) -> Mapping[str, Any]:
     found = figures(scope.summary, scope.before, scope.watched_seconds, young=young)
     if scope.project.thresholds is not None:
         found.append(apdex_figure(scope.summary, scope.before, scope.project.thresholds))
-    return {"figures": found}
+    return {"figures": found, "verdict": comparison.periods(scope), "scope": scope}
 
 
 def apdex_figure(now: Stats, before: Stats, thresholds: Thresholds) -> Figure:
