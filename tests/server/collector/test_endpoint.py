@@ -11,8 +11,8 @@ from sqlalchemy import create_engine
 
 from flask_performance.server.accounts import KeysUnavailableError, KnownKey, Meter, quotas
 from flask_performance.server.collector import endpoint
-from flask_performance.server.collector.endpoint import Collector, _count
-from flask_performance.server.payload import SMALL
+from flask_performance.server.collector.endpoint import Collector, _message
+from flask_performance.server.payload import SMALL, Batch, Single
 from flask_performance.server.queue.base import Envelope
 from flask_performance.server.queue.journal import Journal
 from flask_performance.wire import MAX_BODY, MAX_DECODED
@@ -196,11 +196,11 @@ def test_a_long_body_leaves_the_event_loop_alone(
     """The loop goes on while a long body is decoded, and only a long one goes to the thread."""
     threads = []
 
-    def count(text: bytes, gzip: bool) -> tuple[int, str | None]:
+    def message(text: bytes, gzip: bool) -> tuple[Batch | Single, int]:
         threads.append(threading.current_thread().name)
-        return _count(text, gzip)
+        return _message(text, gzip)
 
-    monkeypatch.setattr(endpoint, "_count", count)
+    monkeypatch.setattr(endpoint, "_message", message)
     long = batch(2, spans=["x" * SMALL])
     for document in (batch(1), long):
         headers = GZIP if content is zipped else {}

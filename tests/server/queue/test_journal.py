@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flask_performance.server.queue import dead_letters
+from flask_performance.server.queue import journal as journal_module
 from flask_performance.server.queue.base import (
     Envelope,
     QueueFullError,
@@ -367,3 +368,48 @@ def test_puts_from_several_event_loops_at_once(open_journal: Open) -> None:
     assert all(loop.result() == [None] * 100 for loop in loops)
     wait_for(lambda: len(numbers(journal)) == 400, 5, "400 entries")
     assert sorted(numbers(journal)) == list(range(400))
+
+
+def decoded(number: int, weight: int = 1) -> Envelope:
+    return Envelope(7, number, False, b"%d" % number, message=[number], weight=weight)
+
+
+def test_messages_stay_at_hand_until_they_are_stored(open_journal: Open) -> None:
+    """And positions between them that are not at hand come from the file, in order."""
+    journal = open_journal()
+    sent = [decoded(1), decoded(2), envelope(3), decoded(4)]
+    for one in sent:
+        put(journal, one)
+    found: list[tuple[int, Envelope]] = []
+    while entries := journal.read(found[-1][0] if found else 0, 10_000, 2**30):
+        found += entries
+    assert [(id, one.received_us, one.body) for id, one in found] == [
+        (place, one.received_us, one.body) for place, one in enumerate(sent, 1)
+    ]  # fmt: skip
+    assert [one.message for _, one in found][:2] == [[1], [2]]
+    assert [len(journal.read(0, limit, 2**30)) for limit in (1, 2)] == [1, 2]
+
+
+def test_messages_at_hand_have_a_bound(open_journal: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MAX_AT_HAND", 100)
+    journal = open_journal()
+    put(journal, *(decoded(number, weight=30) for number in range(10)))
+    first = journal.read(0, 10_000, 2**30)
+    assert [one.message for _, one in first] == [[0], [1], [2]]
+    rest = journal.read(3, 10_000, 2**30)
+    assert [one.received_us for _, one in rest] == [3, 4, 5, 6, 7, 8, 9]
+    assert all(one.message is None for _, one in rest)
+    put(journal, decoded(10, weight=30))
+    assert journal.read(10, 10_000, 2**30)[0][1].message == [10], "there is room again"
+
+
+def test_what_was_put_beside_us_is_not_passed_over(open_journal: Open) -> None:
+    """A replayed dead letter gets a position between two groups."""
+    journal = open_journal()
+    put(journal, decoded(1))
+    journal.bury(99, envelope(2), "spoilt")
+    journal.replay(None)
+    put(journal, decoded(3))
+    found = journal.read(0, 10_000, 2**30)
+    found += journal.read(found[-1][0], 10_000, 2**30)
+    assert [one.received_us for _, one in found] == [1, 2, 3]

@@ -22,7 +22,7 @@ from ..accounts import KeysUnavailableError, KnownKey, Meter
 from ..accounts.meter import Reason
 from ..accounts.quotas import Over
 from ..counts import Collected
-from ..payload import SMALL, PayloadError, PayloadTooLargeError, Single, decode, unpack
+from ..payload import SMALL, Batch, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
 
 log = logging.getLogger(__name__)
@@ -211,16 +211,17 @@ class Collector:
 
     def _take(self, key: KnownKey, gzip: bool, body: bytes, answer: Reply) -> None:
         if not _is_small(body, gzip):
-            decoding = asyncio.get_running_loop().run_in_executor(self._decoder, _count, body, gzip)
+            decoding = asyncio.get_running_loop().run_in_executor(
+                self._decoder, _message, body, gzip
+            )
             decoding.add_done_callback(partial(self._decoded, key, gzip, body, answer))
             return
         try:
-            requests, instance = _count(body, gzip)
+            message, weight = _message(body, gzip)
         except Refusal as refusal:
             answer(self._refuse(refusal, key))
         else:
-            self._keep(key, Envelope(key.project_id, _now_us(), gzip, body),
-                       requests, instance, answer)  # fmt: skip
+            self._keep(key, gzip, body, message, weight, answer)
 
     def _decoded(
         self,
@@ -228,27 +229,31 @@ class Collector:
         gzip: bool,
         body: bytes,
         answer: Reply,
-        decoding: "asyncio.Future[tuple[int, str | None]]",
+        decoding: "asyncio.Future[tuple[Batch | Single, int]]",
     ) -> None:
         try:
-            requests, instance = decoding.result()
+            message, weight = decoding.result()
         except Refusal as refusal:
             answer(self._refuse(refusal, key))
         except (Exception, asyncio.CancelledError):
             log.exception("A body could not be decoded")
             answer(FAILED)
         else:
-            self._keep(key, Envelope(key.project_id, _now_us(), gzip, body),
-                       requests, instance, answer)  # fmt: skip
+            self._keep(key, gzip, body, message, weight, answer)
 
     def _keep(
         self,
         key: KnownKey,
-        envelope: Envelope,
-        requests: int,
-        instance: str | None,
+        gzip: bool,
+        body: bytes,
+        message: Batch | Single,
+        weight: int,
         answer: Reply,
     ) -> None:
+        requests, instance = _counted(message)
+        envelope = Envelope(
+            key.project_id, time.time_ns() // 1000, gzip, body, message=message, weight=weight
+        )
         over = self._meter.admit(key, requests, instance)
         if over is not None:
             self._meter.refuse(key, over.reason)
@@ -287,10 +292,6 @@ class Collector:
             answer(self._refuse(refusal, key))
         else:
             answer(self._refuse(Refusal(503, _not_kept(error), RETRY_AFTER), key))
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 def _accepted(requests: int) -> Answer:
@@ -377,17 +378,19 @@ def _is_small(body: bytes, gzip: bool) -> bool:
     return unzip.eof
 
 
-def _count(body: bytes, gzip: bool) -> tuple[int, str | None]:
-    """How many requests a body carries, and whose it is; the 2019 client does not say.
-
-    Raises Refusal where it is malformed.
-    """
+def _message(body: bytes, gzip: bool) -> tuple[Batch | Single, int]:
+    """What a body says, and how long it is as JSON. Raises Refusal where it is malformed."""
     try:
-        message = decode(unpack(body) if gzip else body)
+        text = unpack(body) if gzip else body
+        return decode(text), len(text)
     except PayloadTooLargeError as error:
         raise Refusal(413, str(error)) from error
     except PayloadError as error:
         raise Refusal(400, str(error)) from error
+
+
+def _counted(message: Batch | Single) -> tuple[int, str | None]:
+    """How many requests it carries, and whose it is; the 2019 client does not say."""
     if isinstance(message, Single):
         return 1, None
     return len(message.requests), message.instance.id

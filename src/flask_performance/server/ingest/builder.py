@@ -1,14 +1,14 @@
 """From decoded batches to one block of columns."""
 
 from collections import defaultdict
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 
 from flask_performance.wire import DROP_REASONS
 
-from ..payload import Batch, Outline, Overhead, Requests, Routes, Single
+from ..payload import Batch, Outline, Overhead, Routes, Single
 from ..queue.base import Envelope
 from ..store.block import (
     INTEGERS,
@@ -130,17 +130,21 @@ class BlockBuilder:
             dtype="i4",
         )
         columns: dict[str, Column] = {
-            name: _integers(getattr(requests, name, None), kind, count)
-            for name, kind in INTEGERS.items()
+            "project_id": np.full(count, project_id, INTEGERS["project_id"]),
+            "instance": np.full(count, instance, INTEGERS["instance"]),
+            "operation": places[np.array(requests.operation)],
         }
-        columns["project_id"][:] = project_id
-        columns["instance"][:] = instance
-        columns["operation"] = places[columns["operation"]]
-        if requests.outcome is None:
-            columns["outcome"][:] = 0
-        routes = [operation.route for operation in batch.operations]
-        columns |= {name: _texts(getattr(requests, name), count) for name in TEXTS}
-        columns["path"] = _paths(requests, routes)
+        for name, kind in INTEGERS.items():
+            values = getattr(requests, name, None)
+            if name not in columns and values is not None:
+                columns[name] = _integers(values, kind)
+        for name in TEXTS:
+            values = getattr(requests, name)
+            if values is not None and name != "path":
+                columns[name] = text_column([_cut(value) for value in values])
+        if requests.path is not None:
+            routes = [operation.route for operation in batch.operations]
+            columns["path"] = _paths(requests.path, requests.operation, routes)
         self._parts.append(columns)
 
     def add_single(self, project_id: int, received_us: int, single: Single) -> None:
@@ -166,12 +170,7 @@ class BlockBuilder:
         self._single_paths.append(single.path[:MAX_TEXT])
 
     def _add_singles(self) -> None:
-        count = len(self._single_paths)
-        columns = {
-            name: _integers(self._singles.get(name), kind, count) for name, kind in INTEGERS.items()
-        }
-        columns["outcome"][:] = 0
-        columns |= {name: text_column([None] * count) for name in TEXTS}
+        columns = {name: _integers(self._singles[name], INTEGERS[name]) for name in self._singles}
         columns["path"] = text_column(self._single_paths)
         self._parts.append(columns)
         self._receipts.extend(
@@ -182,11 +181,7 @@ class BlockBuilder:
     def build(self) -> Block:
         if self._single_paths:
             self._add_singles()
-        kinds: dict[str, Any] = INTEGERS | dict.fromkeys(TEXTS, object)
-        columns = {
-            name: np.concatenate([np.empty(0, kind), *(part[name] for part in self._parts)])
-            for name, kind in kinds.items()
-        }
+        columns = {name: self._column(name) for name in (*INTEGERS, *TEXTS)}
         return Block(
             columns,
             list(self._operations),
@@ -194,6 +189,15 @@ class BlockBuilder:
             self._receipts,
             self._declarations,
         )
+
+    def _column(self, name: str) -> Column:
+        """A column of all parts; what a part does not have is filled in for all of it at once."""
+        if not any(name in part for part in self._parts):
+            return _unknown(name, sum(len(part["start_us"]) for part in self._parts))
+        return np.concatenate([
+            part[name] if name in part else _unknown(name, len(part["start_us"]))
+            for part in self._parts
+        ])  # fmt: skip
 
     def _operation(self, project_id: int, method: str, route: str, endpoint: str | None) -> int:
         key = OperationKey(
@@ -293,27 +297,21 @@ def _known_reasons(dropped: dict[str, int]) -> dict[str, int]:
     return totals
 
 
-def _integers(values: list[int] | list[int | None] | None, kind: str, count: int) -> Column:
-    if values is None:
-        return np.full(count, UNKNOWN, dtype=kind)
+def _unknown(name: str, count: int) -> Column:
+    if name in TEXTS:
+        return np.full(count, None, dtype=object)
+    return np.full(count, 0 if name == "outcome" else UNKNOWN, dtype=INTEGERS[name])
+
+
+def _integers(values: list[int] | list[int | None], kind: str) -> Column:
     if None in values:
         return np.array([UNKNOWN if value is None else value for value in values], dtype=kind)
     return np.array(values, dtype=kind)
 
 
-def _texts(values: list[str | None] | None, count: int) -> Column:
-    if values is None:
-        return text_column([None] * count)
-    return text_column([_cut(value) for value in values])
-
-
-def _paths(requests: Requests, routes: list[str]) -> Column:
+def _paths(paths: list[str | None], places: list[int], routes: list[str]) -> Column:
     """Null where the path says no more than the route does."""
-    if requests.path is None:
-        return text_column([None] * len(requests))
-    return text_column(
-        [
-            None if path is None or path == routes[place] else path[:MAX_TEXT]
-            for path, place in zip(requests.path, requests.operation, strict=True)
-        ]
-    )
+    return text_column([
+        None if path is None or path == routes[place] else path[:MAX_TEXT]
+        for path, place in zip(paths, places, strict=True)
+    ])  # fmt: skip

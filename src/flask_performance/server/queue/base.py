@@ -19,6 +19,10 @@ class Envelope(msgspec.Struct, frozen=True):
     body: bytes
     #: So many requests of it the ledger counts as dropped: it comes back from the dead letters.
     counted: int = 0
+    #: What the body said, for who reads it soon, so that it is decoded once; it is not durable.
+    message: object = None
+    #: What the message takes in memory, roughly (bytes of JSON).
+    weight: int = 0
 
 
 class QueueFullError(Exception):

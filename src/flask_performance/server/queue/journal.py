@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,9 @@ MAX_WAITING: Final = 2 * 1024**3
 #: What may wait for the disk at one moment (bytes of bodies).
 MAX_UNSYNCED: Final = 64 * 1024**2
 
+#: Of envelopes whose message is decoded the newest are kept at hand, up to this weight (bytes of
+#: JSON; as objects they take some eight times as much). Others are read from the file again.
+MAX_AT_HAND: Final = 8 * 1024**2
 #: Rows of one statement. `executemany` would let the interpreter go and win it back row by row, and
 #: on a busy event loop each time takes longer than the row.
 ROWS: Final = 64
@@ -87,6 +91,9 @@ class Journal(Queue):
         self.trouble = Trouble()
         self._closing = False
         self._idle = False
+        #: Entries that are in the file and not stored yet, as they came.
+        self._at_hand: deque[tuple[int, Envelope]] = deque()
+        self._weight = 0
         self._arrived = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -219,7 +226,7 @@ class Journal(Queue):
                 return
 
     def _commit(self, envelopes: list[Envelope], forgettable: int) -> QueueUnavailableError | None:
-        connection = self._writer_connection
+        connection, last = self._writer_connection, 0
         try:
             connection.execute("begin immediate")
             # First, so that on a full disk its pages take what comes next.
@@ -227,12 +234,22 @@ class Journal(Queue):
             for place in range(0, len(envelopes), ROWS):
                 rows = envelopes[place : place + ROWS]
                 values = [v for e in rows for v in (e.project_id, e.received_us, e.gzip, e.body)]
-                connection.execute(_insert(len(rows)), values)
+                last = connection.execute(_insert(len(rows)), values).lastrowid or 0
             connection.execute("commit")
         except Exception as error:  # this thread must outlive whatever happens to one commit
             _roll_back(connection)
             return QueueUnavailableError(f"the journal cannot be written: {error}")
+        self._keep_at_hand(envelopes, last)
         return None
+
+    def _keep_at_hand(self, envelopes: list[Envelope], last: int) -> None:
+        """Only this thread writes while its transaction lasts, so that ids have no gaps."""
+        with self._condition:
+            for id, envelope in enumerate(envelopes, last - len(envelopes) + 1):
+                fits = self._weight + envelope.weight <= MAX_AT_HAND
+                if envelope.message is not None and fits:
+                    self._at_hand.append((id, envelope))
+                    self._weight += envelope.weight
 
     def close(self) -> None:
         with self._condition:
@@ -260,7 +277,8 @@ class Journal(Queue):
 
         Raises QueueUnavailableError, as `bury` does.
         """
-        entries = []
+        if entries := self._read_at_hand(after, limit, size):
+            return entries
         with _unavailable("read"):
             rows = self._reader_connection.execute(
                 "select id, project_id, received_us, gzip, body, counted from entry "
@@ -273,6 +291,19 @@ class Journal(Queue):
                 if size <= 0:
                     break
             rows.close()
+        return entries
+
+    def _read_at_hand(self, after: int, limit: int, size: int) -> list[tuple[int, Envelope]]:
+        """Nothing, unless the very next entry is at hand."""
+        entries: list[tuple[int, Envelope]] = []
+        with self._condition:
+            while self._at_hand and self._at_hand[0][0] <= after:
+                self._weight -= self._at_hand.popleft()[1].weight
+            for id, envelope in self._at_hand:
+                if id != after + 1 + len(entries) or len(entries) == limit or size <= 0:
+                    break
+                entries.append((id, envelope))
+                size -= len(envelope.body)
         return entries
 
     def bury(self, id: int, envelope: Envelope, reason: str, counted: int = 0) -> None:
