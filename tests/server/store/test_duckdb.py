@@ -30,6 +30,7 @@ from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
 from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
+from .contract_rollups import RollupsContract
 from .contract_tables import TablesContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
@@ -39,7 +40,13 @@ def open_store(folder: Path) -> DuckDBStore:
 
 
 class TestDuckDB(
-    StoreContract, ApdexContract, BoundsContract, KeptContract, ProcessContract, TablesContract
+    StoreContract,
+    ApdexContract,
+    BoundsContract,
+    KeptContract,
+    ProcessContract,
+    RollupsContract,
+    TablesContract,
 ):
     """The contract of every home."""
 
@@ -77,6 +84,18 @@ def test_the_space_of_what_is_forgotten_is_used_again(tmp_path: Path) -> None:
             store._rows("checkpoint")  # what DuckDB does by itself when its log is long
             sizes.append(file.stat().st_size)
     assert max(sizes[6:]) <= 1.5 * max(sizes[3:6]), sizes
+
+
+def test_what_rollups_are_made_of_can_be_opened_again(tmp_path: Path) -> None:
+    """From when on single requests are there is remembered by the file."""
+    kept = {1: Retention(raw_days=1, minutes_days=90, hours_days=700)}
+    hour = Filter(project_id=1, start_us=NOON_US, end_us=NOON_US + 5 * MINUTE_US)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.append(block([{"start_us": NOON_US}]), 1)
+        store.roll()
+        store.forget(NOON_US + 2 * DAY_US, kept)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert store.summary(hour).requests == 1
 
 
 # -- what cannot be opened -----------------------------------------------------------------------

@@ -288,7 +288,7 @@ class EventStore(ABC):
 
     @abstractmethod
     def revision(self, project_id: int) -> int:
-        """A number that changes whenever something was stored for the project. Cheap."""
+        """A number that changes whenever rows of the project were stored or deleted. Cheap."""
 
     @abstractmethod
     def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
@@ -314,7 +314,10 @@ class EventStore(ABC):
 
     @abstractmethod
     def series(self, filter: Filter, step_us: int) -> list[Point]:
-        """From the step that contains `start_us` to the one that contains `end_us - 1`."""
+        """From the step that contains `start_us` to the one that contains `end_us - 1`.
+
+        Where single requests are not kept any more, those of a minute are in its first step.
+        """
 
     @abstractmethod
     def heatmap(self, filter: Filter, step_us: int) -> Heatmap:

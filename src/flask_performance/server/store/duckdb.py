@@ -17,33 +17,27 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
-from .base import DAY_US, HOUR_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableError
+from .base import DAY_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableError
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
 from .bounds import bounded
 from .duckdb_columns import append_processes, declare_routes, registered
 from .duckdb_export import exported
-from .duckdb_file import REMEMBER_US, DuckDBFile
-from .duckdb_room import TIERS, Tier, oldest, used_bytes
+from .duckdb_file import RAW_FROM, REMEMBER_US, DuckDBFile
+from .duckdb_room import TIERS, oldest, used_bytes
 from .known import KnownInstance
 from .queries import load, named
+from .rollups import ROLLUPS, Tier
 
 #: Receipts and drops older than this are merged by minute.
 RECEIPTS_MERGE_US: Final = 10 * MINUTE_US
-ROLLUPS: Final = {"rollup_minute": MINUTE_US, "rollup_hour": HOUR_US}
-#: Tables of which `maintain` merges rows, the statement for it, and the width of their steps.
-MERGED: Final = {
-    "rollup_minute": ("merge_rollup", MINUTE_US),
-    "rollup_hour": ("merge_rollup", HOUR_US),
-    "receipt": ("merge_receipt", MINUTE_US),
-    "dropped": ("merge_dropped", MINUTE_US),
-    "process": ("merge_process", MINUTE_US),
-}
+#: Tables of which `maintain` merges rows by minute.
+MERGED: Final = ("receipt", "dropped", "process")
 RECEIPT_COLUMNS: Final = (
     "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
     "refused", "waiting", "final",
 )  # fmt: skip
 TABLES_OF_A_PROJECT: Final = (
-    "request", "rollup_minute", "rollup_hour", "receipt", "dropped", "process", "route",
+    *(rollup.table for rollup in ROLLUPS), "request", "receipt", "dropped", "process", "route",
     "operation", "instance",
 )  # fmt: skip
 
@@ -213,7 +207,6 @@ class DuckDBStore(DuckDBFile):
 
         None: the tier is empty. What is not in the rollups stays. Raises StoreUnavailableError.
         """
-        table, condition = TIERS[tier]
         projects = self.project_ids()
         with self._writing(), self._changes(projects):
             rolled = self._meta("rolled")
@@ -221,9 +214,13 @@ class DuckDBStore(DuckDBFile):
                 before_us = oldest(connection, tier, share, rolled)
                 if before_us is None:
                     return None
-                statement = load("forget_all", table=table, condition=condition)
-                parameters = {"before_us": before_us, "rolled": rolled}
-                connection.execute(statement, named(statement, parameters))
+                for table, width_us, condition in TIERS[tier]:
+                    words = {"table": table, "width": str(width_us), "condition": condition}
+                    statement = load("forget_all", **words)
+                    parameters = {"before_us": before_us, "rolled": rolled}
+                    connection.execute(statement, named(statement, parameters))
+                if tier == "raw":
+                    self._note_raw_from(connection, projects, before_us)
             self._checkpoint()  # from then on the blocks are used again
         return before_us
 
@@ -237,36 +234,38 @@ class DuckDBStore(DuckDBFile):
             ids = {"rolled": rolled, "upto": upto}
             with self._transaction() as connection:
                 connection.execute(load("note_called"), ids)
-                for table, width in ROLLUPS.items():
-                    for name in ("roll", "note_unmerged"):
-                        connection.execute(load(name, table=table, width=str(width)), ids)
+                connection.execute(load("roll_fresh"), ids)
+                for rollup in ROLLUPS:
+                    words = {"table": rollup.table, "width": str(rollup.width_us)}
+                    connection.execute(load("roll", keys=rollup.keys, **words))
+                    connection.execute(load("note_unmerged", **words))
+                connection.execute("drop table fresh")
                 connection.execute(
                     "update meta set value = $upto where name = 'rolled'", {"upto": upto}
                 )
             self._load_unmerged()
 
     def maintain(self, now_us: int) -> None:
+        for rollup in ROLLUPS:
+            statements = load("merge_rollup", table=rollup.table, keys=rollup.keys)
+            with self._writing():
+                self._merge(rollup.table, statements, list(self._unmerged[rollup.table]))
         closed_us = now_us - RECEIPTS_MERGE_US
         for table in MERGED:
+            statements = load(f"merge_{table}", width=str(MINUTE_US))
             with self._writing():
-                steps = [
-                    step
-                    for step in self._unmerged[table]
-                    if table in ROLLUPS or step + MINUTE_US <= closed_us
-                ]
-                self._merge(table, steps)
+                closed = [step for step in self._unmerged[table] if step + MINUTE_US <= closed_us]
+                self._merge(table, statements, closed)
         with self._writing():
             self._known.forget_silent(now_us - REMEMBER_US)
 
-    def _merge(self, table: str, steps: list[int]) -> None:
+    def _merge(self, table: str, statements: str, steps: list[int]) -> None:
         """Merge the rows of some steps of a table, a key a row."""
         if not steps:
             return
-        name, width = MERGED[table]
-        statements = load(name, table=table, width=str(width)).split(";\n")
         done = 'delete from unmerged where "table" = $table and list_contains($steps, step_us)'
         with self._transaction() as connection:
-            for statement in statements:
+            for statement in statements.split(";\n"):
                 connection.execute(statement, named(statement, {"steps": steps}))
             connection.execute(done, {"table": table, "steps": steps})
         self._unmerged[table].difference_update(steps)
@@ -274,29 +273,57 @@ class DuckDBStore(DuckDBFile):
     def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
         for project_id, retention in kept.items():
             ledger_days = max(retention.hours_days, LEDGER_DAYS)
-            for table, days, time, condition in (
-                ("request", retention.raw_days, "start_us", "id <= $rolled"),
-                ("rollup_minute", retention.minutes_days, "start_us", "true"),
-                ("rollup_hour", retention.hours_days, "start_us", "true"),
-                ("process", retention.minutes_days, "at_us", "true"),
-                ("route", ledger_days, "last_us", "true"),
-            ):
-                statement = load("forget", table=table, time=time, condition=condition)
-                self._forget(statement, project_id, now_us - days * DAY_US)
-            ledger_us = now_us - ledger_days * DAY_US
-            for table in (
-                "dropped",
-                "receipt",
-            ):
-                self._forget(load("forget_ledger", table=table), project_id, ledger_us)
+            days_of = {"minutes": retention.minutes_days, "hours": retention.hours_days}
+            raw_us = now_us - retention.raw_days * DAY_US
+            self._forget("request", project_id, raw_us, condition="id <= $rolled")
+            for rollup in ROLLUPS:
+                # A step is kept until all of it is too old.
+                before_us = rollup.whole_us(now_us - days_of[rollup.tier] * DAY_US)
+                self._forget(rollup.table, project_id, before_us)
+            minutes_us = now_us - retention.minutes_days * DAY_US
+            self._forget("process", project_id, minutes_us, time="at_us")
+            self._forget("route", project_id, now_us - ledger_days * DAY_US, time="last_us")
+            for table in ("dropped", "receipt"):
+                self._forget_ledger(table, project_id, now_us - ledger_days * DAY_US)
 
-    def _forget(self, statement: str, project_id: int, before_us: int) -> None:
+    def _forget(
+        self,
+        table: str,
+        project_id: int,
+        before_us: int,
+        time: str = "start_us",
+        condition: str = "true",
+    ) -> None:
+        """Delete a project's rows of a table from before a moment, if there are any."""
+        words = {"table": table, "time": time, "condition": condition}
         with self._writing():
             parameters = {
                 "project_id": project_id, "before_us": before_us, "rolled": self._meta("rolled"),
             }  # fmt: skip
-            with self._transaction() as connection:
+            asked = load("forgettable", **words)
+            if not self._rows(asked, named(asked, parameters))[0][0]:
+                return
+            with self._changes({project_id}), self._transaction() as connection:
+                statement = load("forget", **words)
                 connection.execute(statement, named(statement, parameters))
+                if table == "request":
+                    self._note_raw_from(connection, {project_id}, before_us)
+
+    def _note_raw_from(
+        self, connection: duckdb.DuckDBPyConnection, project_ids: set[int], before_us: int
+    ) -> None:
+        """Remember from when on single requests are there."""
+        for project_id in project_ids:
+            self._raw_from[project_id] = max(before_us, self._raw_from.get(project_id, 0))
+            connection.execute(
+                "insert or replace into meta values (?, ?)",
+                [f"{RAW_FROM}{project_id}", self._raw_from[project_id]],
+            )
+
+    def _forget_ledger(self, table: str, project_id: int, before_us: int) -> None:
+        parameters = {"project_id": project_id, "before_us": before_us}
+        with self._writing(), self._transaction() as connection:
+            connection.execute(load("forget_ledger", table=table), parameters)
 
     def delete_project(self, project_id: int) -> None:
         with self._writing(), self._changes({project_id}):
@@ -306,6 +333,8 @@ class DuckDBStore(DuckDBFile):
                         f"delete from {table} where project_id = ?",  # noqa: S608  # nosec B608
                         [project_id],
                     )
+                connection.execute("delete from meta where name = ?", [f"{RAW_FROM}{project_id}"])
+            self._raw_from.pop(project_id, None)
             self._known.forget_project(project_id)
             self._operations = {
                 k: v for k, v in self._operations.items() if k.project_id != project_id

@@ -25,6 +25,8 @@ from .queries import load
 
 #: Instances heard within this time are kept in memory; others are recalled from the file.
 REMEMBER_US: Final = 48 * HOUR_US
+#: Names in `meta`, followed by a project's id: its single requests from before are deleted.
+RAW_FROM: Final = "raw_from_"
 #: Faults of the disk, the machine and DuckDB itself, not of what is stored.
 WAITING_HELPS: Final = (
     duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException, MemoryError, OSError,
@@ -125,6 +127,11 @@ class DuckDBFile(DuckDBProcesses):
         self._next_operation = self._max_id("operation") + 1
         self._next_instance = self._max_id("instance") + 1
         self._position = self._meta("position")
+        self._raw_from = {
+            int(name.removeprefix(RAW_FROM)): at_us
+            for name, at_us in self._rows("from meta")
+            if name.startswith(RAW_FROM)
+        }
         self._load_unmerged()
 
     def _load_unmerged(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from flask_performance.wire import OUTCOMES
 
 from .base import (
-    HOUR_US,
+    DAY_US,
     MEASURES,
     SILENT_US,
     ConsumerStats,
@@ -37,6 +37,7 @@ from .base import (
 from .block import OperationKey
 from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .queries import load, named
+from .rollups import OPERATIONS, SIX_US
 from .statistics import (
     NOTHING,
     Columns,
@@ -47,7 +48,7 @@ from .statistics import (
     regrouped,
     spread_of,
 )
-from .window import boundaries, parts, statuses
+from .window import parts, statuses
 
 #: The tier of a table with requests.
 TIERS: Final = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "hours"}
@@ -85,6 +86,8 @@ class DuckDBReader(EventStore):
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]
     _revisions: dict[int, int]
+    #: By project: single requests from before are deleted.
+    _raw_from: dict[int, int]
     #: The projects that something is being stored for, or deleted from.
     _changing: frozenset[int] = frozenset()
     #: The last question of `_steps` and its answer.
@@ -105,8 +108,12 @@ class DuckDBReader(EventStore):
         thresholds: Thresholds | None = None,
     ) -> Columns:
         """The histogram of every group, which is an expression over a request's columns."""
-        cells = self._cells(filter, project_ids)
         judged = NOT_JUDGED if thresholds is None else self._judged(filter.project_id, thresholds)
+        # Operations' own thresholds need to know whose a request is, and where there are few
+        # requests a threshold is met exactly as long as they are not put together.
+        exact = thresholds is not None and filter.end_us - filter.start_us < DAY_US
+        by_operation = exact or "operation_id" in f"{group} {judged.sql}"
+        cells = self._cells(filter, project_ids, together=not by_operation)
         statement = load("histogram", group=group, judged=judged.sql, cells=cells.sql)
         return self._columns(statement, cells.parameters | judged.parameters)
 
@@ -205,7 +212,7 @@ class DuckDBReader(EventStore):
         known = self._last_steps
         if settled and known is not None and known[0] == asked:
             return known[1]
-        cells = self._cells(filter, step_us=step_us)
+        cells = self._cells(filter, step_us=step_us, together=True)
         columns = self._columns(
             load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
         )
@@ -303,7 +310,9 @@ class DuckDBReader(EventStore):
         """Requests a step of every project."""
         step_us = max(1, -(-(filter.end_us - filter.start_us) // steps))
         # Steps begin at the window's start: a rollup fits into them where it fits both.
-        cells = self._cells(filter, project_ids, step_us=math.gcd(filter.start_us, step_us))
+        cells = self._cells(
+            filter, project_ids, step_us=math.gcd(filter.start_us, step_us), together=True
+        )
         parameters = cells.parameters | {"from_us": filter.start_us, "step_us": step_us}
         points = {project_id: [0] * steps for project_id in project_ids}
         for project_id, step, requests in self._rows(load("steps", cells=cells.sql), parameters):
@@ -384,32 +393,52 @@ class DuckDBReader(EventStore):
         self,
         filter: Filter,
         project_ids: Sequence[int] | None = None,
-        step_us: int = HOUR_US,
+        step_us: int = SIX_US,
+        together: bool = False,
     ) -> Sql:
-        """The requests of a window, as few rows as its length allows."""
+        """The requests of a window, as few rows as its length allows. `together`: the operation of
+        a request is not asked for."""
         project_ids = [filter.project_id] if project_ids is None else project_ids
-        window = boundaries(filter, step_us)
-        parameters: dict[str, Any] = dict(window)
-        selects = []
-        for part in parts(window):
-            table = "rollup" if part in ("cells_hours", "cells_minutes") else "request"
-            conditions = self._conditions(table, filter, project_ids)
-            selects.append(load(part, conditions=conditions.sql))
-            parameters |= conditions.parameters
+        together = together and filter.method is None and filter.route is None
+        raw_from_us = max((self._raw_from.get(id, 0) for id in project_ids), default=0)
+        found = parts(filter, step_us, together=together, raw_from_us=raw_from_us)
+        single = self._conditions("request", filter, project_ids)
+        parameters, selects = dict(single.parameters), []
+        for number, (rollup, from_us, to_us) in enumerate(found):
+            parameters |= {f"from_{number}": from_us, f"to_{number}": to_us}
+            if rollup is None:
+                selects.append(load("cells_requests", part=str(number), conditions=single.sql))
+                continue
+            merged = self._conditions("rollup", filter, project_ids)
+            parameters |= merged.parameters
+            operation = "operation_id" if rollup in OPERATIONS else "0"
+            selects.append(
+                load(
+                    "cells_rollup", table=rollup.table, part=str(number), operation=operation,
+                    conditions=merged.sql,
+                )
+            )  # fmt: skip
+        if merged_parts := [part for part in found if part.rollup is not None]:
+            parameters["rollups_from"] = min(part.from_us for part in merged_parts)
+            parameters["rollups_to"] = max(part.to_us for part in merged_parts)
+            selects.append(load("cells_fresh", conditions=single.sql))
+        if not selects:  # asked all the same, it finds nothing
+            parameters |= {"from_0": 0, "to_0": 0}
+            selects.append(load("cells_requests", part="0", conditions=single.sql))
         return Sql("\nunion all\n".join(selects), parameters)
 
     def _conditions(self, table: str, filter: Filter, project_ids: Sequence[int]) -> Sql:
         """What a filter means for the rows of a table; only what it names costs anything."""
-        terms = ["list_contains($projects::integer[], c.project_id)"]
-        parameters: dict[str, Any] = {"projects": list(project_ids)}
+        terms: list[str] = []
+        parameters: dict[str, Any] = {}
+        _one_of("project", project_ids, terms, parameters)
         if filter.environment is not None:
             terms.append(ENVIRONMENT_IS[table])
             parameters["environment"] = filter.environment
         if table in ("rollup", "request"):
             terms += self._own_terms(table, filter, parameters)
             if filter.method is not None or filter.route is not None:
-                terms.append("list_contains($operations::integer[], c.operation_id)")
-                parameters["operations"] = self._matching_operations(filter)
+                _one_of("operation", self._matching_operations(filter), terms, parameters)
             if filter.status is not None:
                 terms.append("c.status between $status_from and $status_to")
                 parameters["status_from"], parameters["status_to"] = statuses(filter.status)
@@ -468,6 +497,16 @@ class DuckDBReader(EventStore):
 
 def _request_row(row: dict[str, Any]) -> RequestRow:
     return RequestRow(**(row | {"outcome": OUTCOMES[row["outcome"]]}))
+
+
+def _one_of(name: str, ids: Sequence[int], terms: list[str], parameters: dict[str, Any]) -> None:
+    """The condition that an id is one of these: one alone is compared many times as fast."""
+    if len(ids) == 1:
+        terms.append(f"c.{name}_id = $the_{name}")
+        parameters[f"the_{name}"] = ids[0]
+    else:
+        terms.append(f"list_contains($the_{name}s::integer[], c.{name}_id)")
+        parameters[f"the_{name}s"] = list(ids)
 
 
 def _parse_cursor(cursor: str | None) -> tuple[int, int]:

@@ -8,19 +8,32 @@ becomes small only when it is written anew.
 import contextlib
 import os
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, NamedTuple
 
 import duckdb
 
 from .queries import load
+from .rollups import ROLLUPS, Tier
 
-Tier = Literal["raw", "minutes", "hours"]
-#: The tables of the tiers, those that go first before those that go last, and what may be deleted.
-TIERS: Final[dict[Tier, tuple[str, str]]] = {
-    "raw": ("request", "id <= $rolled"),
-    "minutes": ("rollup_minute", "true"),
-    "hours": ("rollup_hour", "true"),
+
+class Aged(NamedTuple):
+    """A table of a tier, the width of its steps, and what may be deleted of it."""
+
+    table: str
+    width_us: int
+    condition: str
+
+
+#: The tiers, those that go first before those that go last. By a tier's first table it is told how
+#: old the tier is: the coarsest, whose steps end last, so that no other has rows when it has none.
+TIERS: Final[dict[Tier, list[Aged]]] = {
+    "raw": [Aged("request", 1, "id <= $rolled")],
+    "minutes": [],
+    "hours": [],
 }
+for _rollup in reversed(ROLLUPS):
+    TIERS[_rollup.tier].append(Aged(_rollup.table, _rollup.width_us, "true"))
+
 #: So much of the file must be unused to be worth writing anew.
 WORTH: Final = 0.25
 
@@ -39,11 +52,11 @@ def oldest(
     connection: duckdb.DuckDBPyConnection, tier: Tier, share: float, rolled: int
 ) -> int | None:
     """The moment before which about this share of a tier's rows began; None: there is nothing."""
-    table, condition = TIERS[tier]
+    table, width_us, condition = TIERS[tier][0]
     statement = load("oldest", table=table, condition=condition)
     parameters = {"share": share} | ({"rolled": rolled} if "$rolled" in statement else {})
     found = connection.execute(statement, parameters).fetchall()[0][0]
-    return None if found is None else int(found) + 1
+    return None if found is None else int(found) + width_us
 
 
 def shrink(path: Path, most: int) -> tuple[int, int] | None:

@@ -1,50 +1,61 @@
 """Which rollup answers which part of a time window.
 
-    start        minutes_from    hours_from      hours_to    minutes_to       end
-      │ requests     │   minutes     │    hours      │   minutes   │  requests  │
+    start          minutes          hours          six hours          hours    minutes     end
+      │  requests    │    minutes     │    hours     │    six hours    │   …   │   …    │   │
 
 A part may be empty. The parts cover the window exactly, so a sum over them is exact as well. What
 is not in the rollups yet is added from the requests. A filter on what only single requests know
 reads them alone.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from .base import HOUR_US, MINUTE_US, Filter
+from .rollups import OPERATIONS, TOTALS, Rollup
 
 #: Up to this length a window is read from the requests alone: one scan is quicker than three.
 SHORT_US: Final = 20 * MINUTE_US
 
 
-def boundaries(filter: Filter, step_us: int = HOUR_US) -> dict[str, int]:
-    """The six instants of the drawing; `step_us` forbids rollups coarser than a step."""
-    start, end = filter.start_us, filter.end_us
-    short = filter.single or end - start <= SHORT_US or step_us % MINUTE_US
-    minutes = (end, end) if short else _inside(start, end, MINUTE_US)
-    hours = (minutes[1], minutes[1]) if step_us % HOUR_US else _inside(*minutes, HOUR_US)
-    return {
-        "start_us": start,
-        "minutes_from": minutes[0],
-        "hours_from": hours[0],
-        "hours_to": hours[1],
-        "minutes_to": minutes[1],
-        "end_us": end,
-    }
+class Part(NamedTuple):
+    """A part of a window, and what answers it; None: the requests themselves."""
+
+    rollup: Rollup | None
+    from_us: int
+    to_us: int
 
 
-def parts(window: dict[str, int]) -> list[str]:
-    """The names of the queries that cover a window: those of its parts that are not empty.
+def parts(
+    filter: Filter, step_us: int = HOUR_US, *, together: bool = False, raw_from_us: int = 0
+) -> list[Part]:
+    """The parts of a window, none of them empty; an empty window has none.
 
-    An empty window is one empty part: the question is asked all the same, and finds nothing.
+    `step_us` forbids rollups coarser than a step; `together`: nobody asks for an operation;
+    `raw_from_us`: single requests from before are deleted, and minutes are better than nothing.
     """
-    minutes_from, minutes_to = window["minutes_from"], window["minutes_to"]
-    has = {
-        "cells_hours": window["hours_from"] < window["hours_to"],
-        "cells_minutes": minutes_from < window["hours_from"] or window["hours_to"] < minutes_to,
-        "cells_fresh": minutes_from < minutes_to,
-        "cells_edges": window["start_us"] < minutes_from or minutes_to < window["end_us"],
-    }
-    return [name for name, there in has.items() if there] or ["cells_edges"]
+    found: list[Part] = []
+    inner = (filter.start_us, filter.end_us)
+    within: Rollup | None = None
+    for rollup in _fitting(filter, step_us, together, raw_from_us):
+        whole = _inside(*inner, rollup.width_us)
+        if whole[0] == whole[1]:
+            break
+        found += [Part(within, inner[0], whole[0]), Part(within, whole[1], inner[1])]
+        inner, within = whole, rollup
+    found.append(Part(within, *inner))
+    return [part for part in found if part.from_us < part.to_us]
+
+
+def _fitting(filter: Filter, step_us: int, together: bool, raw_from_us: int) -> list[Rollup]:
+    """The rollups that may answer, the finest first."""
+    deleted = filter.start_us < raw_from_us
+    short = filter.end_us - filter.start_us <= SHORT_US and not deleted
+    if filter.single or short:
+        return []
+    if step_us % MINUTE_US:
+        return list(OPERATIONS[:1]) if deleted else []
+    levels = (OPERATIONS[0], *TOTALS) if together else OPERATIONS
+    return [rollup for rollup in levels if step_us % rollup.width_us == 0]
 
 
 def _inside(start: int, end: int, width: int) -> tuple[int, int]:

@@ -17,7 +17,8 @@ from typing import Final
 
 from flask_performance.server.settings import Settings
 from flask_performance.server.store.duckdb import DuckDBStore
-from flask_performance.server.store.duckdb_room import TIERS, Tier, shrink
+from flask_performance.server.store.duckdb_room import TIERS, shrink
+from flask_performance.server.store.rollups import Tier
 
 log = logging.getLogger(__name__)
 

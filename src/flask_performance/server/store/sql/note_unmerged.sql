@@ -1,4 +1,4 @@
--- Note the steps of @table that some requests lie in, for `maintain` to merge.
+-- Note the steps of @table that what is fresh lies in, for `maintain` to merge.
 insert into unmerged
-select distinct '@table', start_us // @width * @width from request where id > $rolled and id <= $upto
+select distinct '@table', start_us // @width * @width from fresh
 except select "table", step_us from unmerged

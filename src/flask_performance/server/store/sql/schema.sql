@@ -39,6 +39,19 @@ create table if not exists rollup_minute (
 -- The same by hour.
 create table if not exists rollup_hour as from rollup_minute limit 0;
 
+-- The same by six hours.
+create table if not exists rollup_six as from rollup_minute limit 0;
+
+-- All operations together by ten minutes: most questions ask for no operation, and have a tenth of the rows to read.
+create table if not exists total_ten (
+    project_id integer, start_us bigint, environment varchar, release varchar, status smallint, outcome tinyint,
+    bucket smallint, requests bigint, duration_us double
+);
+
+-- The same by hour and by six hours.
+create table if not exists total_hour as from total_ten limit 0;
+create table if not exists total_six as from total_ten limit 0;
+
 -- Batches received (`first` to `last` of one instance): what the client says it sent, what we stored.
 -- `refused`: what we dropped ourselves. `sent` counts since the instance's batch before, `sent_total` since the process started.
 create table if not exists receipt (
