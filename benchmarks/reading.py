@@ -74,10 +74,7 @@ def questions(store: DuckDBStore, end_us: int) -> dict[str, str]:
     mine = {"method": one.method, "route": one.route}
     figures = {}
     for window in WINDOWS:
-        for whose, of in (
-            ("", {}),
-            (" of an operation", {"method": one.method, "route": one.route}),
-        ):
+        for whose, of in {"": {}, " of an operation": mine}.items():
             for name, question in QUESTIONS.items():
                 figures[f"{window} {name}{whose}"] = asked(store, question, window, end_us, of)
                 print(f"{window} {name}{whose}: {figures[f'{window} {name}{whose}']}", flush=True)
