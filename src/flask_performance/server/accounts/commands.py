@@ -39,14 +39,20 @@ def data_option(command: F) -> F:
 
 @contextmanager
 def opened(data: Path | None) -> Iterator[Settings]:
-    """An app context on the folder's accounts. What goes wrong is one sentence and exit code 1."""
+    """An app context on the folder's accounts, closed with the command: SQLite's locks are lost when
+    a process that has a file open twice closes it once. What goes wrong is one sentence and exit
+    code 1."""
     try:
         settings = Settings.read(data)
         app = Flask(__name__)
         init_app(app, settings)
         upgrade(app)
         with app.app_context():
-            yield settings
+            try:
+                yield settings
+            finally:
+                db.session.remove()
+                db.engine.dispose()
     except (SettingsError, names.RefusedError) as error:
         raise click.ClickException(str(error)) from error
 
