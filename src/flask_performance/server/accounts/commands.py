@@ -39,8 +39,8 @@ def data_option(command: F) -> F:
 
 @contextmanager
 def opened(data: Path | None) -> Iterator[Settings]:
-    """An app context on the folder's accounts, closed with the command: SQLite's locks are lost when
-    a process that has a file open twice closes it once. What goes wrong is one sentence and exit
+    """An app context on the folder's accounts, closed with the command: a process that has a file
+    open twice and closes it once loses SQLite's locks. What goes wrong is one sentence and exit
     code 1."""
     try:
         settings = Settings.read(data)
