@@ -241,3 +241,20 @@ def test_unmatched_paths(shop: Project) -> None:
         "route": None,
     }
     assert shop.get("unmatched", **WINDOW, status="405")["items"] == []
+
+
+def test_instances(shop: Project) -> None:
+    answer = shop.get("instances", **WINDOW)
+    [one] = answer["items"]
+    assert (one["id"], one["environment"], one["requests"]) == ("a" * 32, "production", 11)
+    assert (one["state"], one["busy"], one["memory"]) == ("serving", None, None)
+    assert one["queue_p95"] == pytest.approx(0.05, rel=0.01)
+    assert one["per_second"] == pytest.approx(11 / 600)
+
+
+def test_routes(shop: Project) -> None:
+    found = {(one["method"], one["route"]): one for one in shop.get("routes", **WINDOW)["items"]}
+    assert set(found) == {("GET", "/users"), ("POST", "/pay")}
+    users = found["GET", "/users"]
+    assert (users["called"], users["requests"], users["declared"]) == ("called", 8, False)
+    assert users["last_called"] == "2025-11-21T12:01:10.000000Z"

@@ -124,6 +124,8 @@ PROJECTS = (
     get("/projects/{project}", Action.SEE_DATA),
     get("/projects/{project}/requests", Action.SEE_DATA, ok=(302,)),  # nothing came yet
     get("/projects/{project}/operations", Action.SEE_DATA, ok=(400,)),  # which one?
+    get("/projects/{project}/instances", Action.SEE_DATA, ok=(302,)),
+    get("/projects/{project}/routes", Action.SEE_DATA, ok=(302,)),
     get("/projects/{project}/requests.csv", Action.SEE_DATA),
     get("/projects/{project}/requests.json", Action.SEE_DATA),
     get("/projects/{project}/requests/1", Action.SEE_DATA, ok=(404,)),  # there are none
@@ -200,4 +202,6 @@ API = (
     get("/projects/{project}/requests", Action.SEE_DATA),
     get("/projects/{project}/unmatched", Action.SEE_DATA),
     get("/projects/{project}/ledger", Action.SEE_DATA),
+    get("/projects/{project}/instances", Action.SEE_DATA),
+    get("/projects/{project}/routes", Action.SEE_DATA),
 )

@@ -10,6 +10,7 @@ from flask_performance.server import hints
 from flask_performance.server.accounts import models, names, projects
 from flask_performance.server.accounts.permissions import Action, Scope, scope_of
 from flask_performance.server.accounts.tokens import Access
+from flask_performance.server.store import declared, living
 from flask_performance.server.store.base import (
     SECOND_US,
     EventStore,
@@ -161,6 +162,21 @@ def get_ledger(call: Call) -> shapes.Ledger:
     return shown.ledger(call.store.ledger(call.filter))
 
 
+def list_instances(call: Call) -> shapes.ListOf[shapes.Instance]:
+    filter = call.filter
+    rows = call.store.instances(filter, living.MOST)
+    waits = living.waits(call.store, filter)
+    items = [
+        shown.instance(row, state, waits.get(row.instance), filter)
+        for row, state in zip(rows, living.states(rows, filter.end_us), strict=True)
+    ]
+    return _page(items, call)
+
+
+def list_routes(call: Call) -> shapes.ListOf[shapes.Route]:
+    return _page([shown.route(one) for one in declared.routes(call.store, call.filter)], call)
+
+
 def _page(items: Sequence[T], call: Call) -> shapes.ListOf[T]:
     """A list that is whole in memory, by the page; its cursor is the place to go on from."""
     cursor = "0" if call.cursor is None else call.cursor
@@ -252,5 +268,22 @@ ENDPOINTS = (
         "clients count all they see.",
         shapes.Ledger,
         WINDOW + FILTERS,
+    ),
+    Endpoint(
+        "GET",
+        "/projects/{id}/instances",
+        list_instances,
+        "The app's processes, those heard last first. Of the filters only `environment` applies.",
+        shapes.ListOf[shapes.Instance],
+        WINDOW + FILTERS + PAGE,
+    ),
+    Endpoint(
+        "GET",
+        "/projects/{id}/routes",
+        list_routes,
+        "The routes that the app declares or that were called, by rule. `environment` applies to "
+        "what is declared, all filters to the requests.",
+        shapes.ListOf[shapes.Route],
+        WINDOW + FILTERS + PAGE,
     ),
 )

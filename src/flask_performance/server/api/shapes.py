@@ -7,6 +7,8 @@ from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
+from flask_performance.server.store.declared import Called
+from flask_performance.server.store.living import State
 from flask_performance.wire import Outcome
 
 T = TypeVar("T")
@@ -207,3 +209,78 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             "last batch is unknown, and in none of the other numbers.",
         ),
     ]
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of the app, as it was heard in the window."""
+
+    id: str
+    host: str | None
+    pid: Count | None
+    environment: str | None
+    release: str | None
+    client: str | None
+    python: str | None
+    flask: str | None
+    state: Annotated[
+        State,
+        msgspec.Meta(
+            description="At the end of the window. serving, idle: heard in its last 5 minutes, "
+            "with and without requests. ended: it said goodbye. gone: silent though it should "
+            "report. replaced: silent, and another process of the host took its place. silent: "
+            "idle or ended by force, and its client does not say which."
+        ),
+    ]
+    started: Time | None
+    last_seen: Time
+    requests: Count
+    per_second: Annotated[float, msgspec.Meta(ge=0, description="While it lived in the window.")]
+    busy: Annotated[
+        Share | None,
+        msgspec.Meta(
+            description="Of the time, times the most requests it was seen to serve at once. This "
+            "and all below are null where its client does not say."
+        ),
+    ]
+    cpu: Annotated[float | None, msgspec.Meta(description="Processors it kept busy.")]
+    memory: Bytes | None
+    peak_memory: Bytes | None
+    threads: Count | None
+    concurrent: Annotated[
+        Count | None, msgspec.Meta(description="The most requests it served at once.")
+    ]
+    queue_p95: Annotated[
+        Milliseconds | None,
+        msgspec.Meta(description="Waited in front of it, in the last hour of the window."),
+    ]
+    overhead: Annotated[
+        float | None,
+        msgspec.Meta(description="Milliseconds that the extension adds to a request, measured."),
+    ]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A route for one method: declared by the app, called, or both."""
+
+    method: Annotated[str, msgspec.Meta(description="Empty: whatever the method.")]
+    route: str
+    endpoint: str | None
+    declared: Annotated[
+        bool, msgspec.Meta(description="Whether the newest processes of an app declare it.")
+    ]
+    static: Annotated[bool, msgspec.Meta(description="It hands out an app's files.")]
+    environments: list[str]
+    apps: list[str]
+    release: Annotated[
+        str | None, msgspec.Meta(description="Of the process that declared it last.")
+    ]
+    first_declared: Time | None
+    last_declared: Time | None
+    called: Annotated[
+        Called,
+        msgspec.Meta(description="called: in the window. quiet: before it. never: never."),
+    ]
+    last_called: Annotated[
+        Time | None, msgspec.Meta(description="Ever, in any environment; null: never.")
+    ]
+    requests: Annotated[int, msgspec.Meta(ge=0, description="In the window.")]

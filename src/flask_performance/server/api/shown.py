@@ -13,9 +13,13 @@ from flask_performance.server.store.base import (
     OperationStats,
     Point,
     RequestRow,
+    Spread,
     Stats,
     UnmatchedPath,
 )
+from flask_performance.server.store.declared import Route
+from flask_performance.server.store.living import State
+from flask_performance.server.store.processes import InstanceRow
 
 from . import shapes
 from .times import from_us
@@ -178,3 +182,54 @@ def ledger(totals: LedgerTotals) -> shapes.Ledger:
         dropped=totals.dropped,
         silent=totals.silent,
     )
+
+
+def instance(
+    row: InstanceRow, state: State, queue: Spread | None, filter: Filter
+) -> shapes.Instance:
+    usage = row.usage
+    return shapes.Instance(
+        id=row.instance,
+        host=row.host,
+        pid=row.pid,
+        environment=row.environment,
+        release=row.release,
+        client=row.client,
+        python=row.python,
+        flask=row.flask,
+        state=state,
+        started=_time_of(row.started_us),
+        last_seen=from_us(row.last_seen_us),
+        requests=row.requests,
+        per_second=row.requests / row.seconds(filter.start_us, filter.end_us),
+        busy=usage.busy if usage else None,
+        cpu=usage.cpu if usage else None,
+        memory=usage.memory_bytes if usage else None,
+        peak_memory=usage.peak_bytes if usage else None,
+        threads=usage.threads if usage else None,
+        concurrent=usage.concurrent if usage else None,
+        queue_p95=milliseconds(queue.p95) if queue else None,
+        overhead=usage.request_ns / 1e6 if usage and usage.request_ns is not None else None,
+    )
+
+
+def route(one: Route) -> shapes.Route:
+    return shapes.Route(
+        method=one.method,
+        route=one.route,
+        endpoint=one.endpoint,
+        declared=one.declared,
+        static=one.static,
+        environments=[name for name in one.environments if name],
+        apps=[name for name in one.apps if name],
+        release=one.release,
+        first_declared=_time_of(one.first_us),
+        last_declared=_time_of(one.last_us),
+        called=one.called,
+        last_called=_time_of(one.called_us),
+        requests=one.requests,
+    )
+
+
+def _time_of(us: int | None) -> str | None:
+    return None if us is None else from_us(us)

@@ -25,11 +25,13 @@ from .live import EXTENSION, LiveView, open_view
 from .pages import (
     account,
     files,
+    instances,
     keys,
     operation,
     project,
     projects,
     requests,
+    routes,
     settings,
     team_audit,
     team_invitation,
@@ -86,6 +88,8 @@ def init_app(
     requests.register(blueprint, store)
     operation.register(blueprint, store)
     unmatched.register(blueprint, store)
+    instances.register(blueprint, store)
+    routes.register(blueprint, store)
     files.register(blueprint, store)
     tokens.register(blueprint)
     teams.register(blueprint)

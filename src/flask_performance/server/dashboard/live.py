@@ -18,12 +18,21 @@ from werkzeug.exceptions import HTTPException
 from flask_performance.server.store.base import EventStore, Pulse, StoreUnavailableError
 
 from . import access
-from .pages import operation, project, unmatched
+from .pages import instances, operation, project, routes, unmatched
 from .pages import requests as requests_page
 from .panels import ledger, projects, requests, throughput
 from .panels.base import Panel
 from .render import panel_event
-from .scope import OPERATION_PAGE, REQUESTS_PAGE, UNMATCHED_PAGE, Project, ProjectsScope, Scope
+from .scope import (
+    INSTANCES_PAGE,
+    OPERATION_PAGE,
+    REQUESTS_PAGE,
+    ROUTES_PAGE,
+    UNMATCHED_PAGE,
+    Project,
+    ProjectsScope,
+    Scope,
+)
 from .state import State, StateError
 
 #: Panels that are asked for every time: they are cheap, whatever the range.
@@ -41,6 +50,8 @@ PAGES: Final[dict[str, tuple[str, tuple[Panel[Scope], ...]]]] = {
     "dashboard.project_operation": (OPERATION_PAGE, operation.PANELS),
     "dashboard.project_requests": (REQUESTS_PAGE, requests_page.PANELS),
     "dashboard.project_unmatched": (UNMATCHED_PAGE, unmatched.PANELS),
+    "dashboard.project_instances": (INSTANCES_PAGE, instances.PANELS),
+    "dashboard.project_routes": (ROUTES_PAGE, routes.PANELS),
 }
 EXTENSION: Final = "flask_performance_dashboard"
 

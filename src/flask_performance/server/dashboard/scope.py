@@ -6,6 +6,7 @@ from functools import cached_property
 
 from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.hints import Routes, routes_of
+from flask_performance.server.store import living
 from flask_performance.server.store.base import (
     HOUR_US,
     ConsumerStats,
@@ -24,6 +25,8 @@ from flask_performance.server.store.base import (
     Thresholds,
     UnmatchedPath,
 )
+from flask_performance.server.store.declared import Route, routes
+from flask_performance.server.store.processes import InstanceRow
 from flask_performance.server.store.verdict import Sample
 from flask_performance.server.store.watched import first_us, seconds_since
 
@@ -44,6 +47,8 @@ ALL_IN_ONE_US = 10**9 * HOUR_US
 REQUESTS_PAGE = "/requests"
 OPERATION_PAGE = "/operations"
 UNMATCHED_PAGE = "/unmatched"
+INSTANCES_PAGE = "/instances"
+ROUTES_PAGE = "/routes"
 FILES = "/files"
 #: A sparkline has at most so many.
 SPARK_STEPS = 40
@@ -251,6 +256,21 @@ class Scope:
     @cached_property
     def releases(self) -> list[str]:
         return self.store.releases(self.project.id)
+
+    @cached_property
+    def instances(self) -> list[InstanceRow]:
+        """The processes heard in the window, those heard last first."""
+        return self.store.instances(self.filter, living.MOST)
+
+    @cached_property
+    def waits(self) -> dict[str, Spread]:
+        """How long requests waited in front of each of them, lately."""
+        return living.waits(self.store, self.filter)
+
+    @cached_property
+    def declared_routes(self) -> list[Route]:
+        """All that are declared or called, by rule."""
+        return routes(self.store, self.filter)
 
     @cached_property
     def intake(self) -> Intake:

@@ -12,12 +12,17 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from flask_performance.server.store.base import Filter
+from flask_performance.server.store.declared import CALLED, Called
 from flask_performance.wire import OUTCOMES, Outcome
 
 from .window import DEFAULT_RANGE, RANGES, SECOND_US, Window, fixed_window, live_window
 
-#: Columns of the table of operations that it can be sorted by.
-SORTS: Final = ("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors", "apdex")
+#: Columns that the tables of operations, of instances and of routes can be sorted by; a table takes
+#: what is none of its own for its own order.
+SORTS: Final = (
+    *("share", "operation", "requests", "rate", "p50", "p95", "p99", "errors", "apdex"),
+    *("process", "state", "busy", "cpu", "memory", "queue", "seen", "route", "endpoint", "called"),
+)
 DEFAULT_SORT: Final = "-share"
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 #: The filters, by their names here and in the store's `Filter`; no filter is None or False.
@@ -32,7 +37,9 @@ NO_FILTER: Final[Mapping[str, bool | None]] = {
 #: Any change to the state begins its lists again.
 FROM_THE_START: Final[dict[str, Any]] = {"before": None, "page": 1}
 #: What is said of the table of one page, and nothing of another's.
-NO_TABLE: Final[dict[str, Any]] = {"sort": DEFAULT_SORT, "search": None, "all": False}
+NO_TABLE: Final[dict[str, Any]] = {
+    "sort": DEFAULT_SORT, "search": None, "all": False, "called": None,
+}  # fmt: skip
 #: A duration in milliseconds, to the microsecond; below 300,000 years.
 MILLISECONDS: Final = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,3}))?", re.ASCII)
 #: A longer value is no method, route or environment of anybody's.
@@ -81,6 +88,8 @@ class State:
     sort: str = DEFAULT_SORT
     #: Words that the rows of the page's table must have.
     search: str | None = None
+    #: Only routes that are called so.
+    called: Called | None = None
     #: Every operation is listed, not only the first ones.
     all: bool = False
     #: Of all operations; any other change leads to the first.
@@ -110,6 +119,7 @@ class State:
             older=_text(args, "older") or None,
             sort=_sort(args.get("sort") or DEFAULT_SORT),
             search=(_text(args, "q") or "").strip() or None,
+            called=_called(args.get("called") or None),
             all=args.get("all") == "1",
             page=_page(args.get("page") or "1"),
             before=_text(args, "before") or None,
@@ -169,6 +179,7 @@ class State:
             "older": self.older,
             "sort": self.sort if self.sort != DEFAULT_SORT else None,
             "q": self.search,
+            "called": self.called,
             "all": "1" if self.all else None,
             "page": str(self.page) if self.page > 1 else None,
             "before": self.before,
@@ -227,6 +238,15 @@ def _outcome(text: str | None) -> Outcome | None:
     if text is None:
         return None
     raise StateError(f"The outcome {text!r} is none. It is one of {', '.join(OUTCOMES)}.")
+
+
+def _called(text: str | None) -> Called | None:
+    for called in CALLED:
+        if called == text:
+            return called
+    if text is None:
+        return None
+    raise StateError(f"Routes are not called {text!r}. They are one of {', '.join(CALLED)}.")
 
 
 def _durations(args: Mapping[str, str]) -> dict[str, Any]:

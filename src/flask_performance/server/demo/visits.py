@@ -1,5 +1,6 @@
 """What visitors do: one table of visits, each a few real requests over loopback HTTP."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -28,8 +29,12 @@ class Visitor:
         """One request, read to its end; its status, or 0 where the answer broke off."""
         connection = self._connect()
         cookie = {"Cookie": self.cookie} if self.cookie else {}
+        # As the proxy in front of a shop does, so that the time in the queue is known.
+        stamp = {"X-Request-Start": f"t={time.time():.6f}"}
         try:
-            connection.request(method, path, body=body, headers={**cookie, **(headers or {})})
+            connection.request(
+                method, path, body=body, headers={**cookie, **stamp, **(headers or {})}
+            )
             response = connection.getresponse()
             self.cookie = (response.getheader("Set-Cookie") or self.cookie).partition(";")[0]
             response.read()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -11,8 +11,12 @@ from .processes import DeclaredRoute
 
 #: In this time; not in it, but before; never, as far as anything is kept.
 Called = Literal["called", "quiet", "never"]
+CALLED: Final[tuple[Called, ...]] = get_args(Called)
 #: Flask's own route for an app's files, and a blueprint's.
 STATIC: Final = "static"
+
+#: Methods that Flask answers by itself where a route has others.
+AUTOMATIC: Final = ("HEAD", "OPTIONS")
 
 Key = tuple[str, str]
 
@@ -116,8 +120,10 @@ def _undeclared(
     called_us: Mapping[Key, int],
     endpoints: Mapping[Key, str | None],
 ) -> list[Route]:
-    """Routes that were called though no app declares them (any more)."""
+    """Routes that were called though no app declares them (any more). HEAD and OPTIONS of a route
+    that is declared are Flask's own doing."""
     known = {(one.method, one.route) for one in found}
+    known |= {(method, one.route) for one in found for method in AUTOMATIC}
     return [
         Route(
             method=method, route=route, endpoint=endpoints[method, route], environments=(), apps=(),

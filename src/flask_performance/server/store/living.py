@@ -7,9 +7,9 @@ after it on the same machine may tell them apart: a server replaces a process th
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from .base import SILENT_US
+from .base import HOUR_US, SILENT_US, EventStore, Filter, Spread
 from .processes import InstanceRow
 
 State = Literal[
@@ -20,7 +20,26 @@ State = Literal[
     "replaced",  # silent, and another process took its place
     "ended",  # it said goodbye
 ]
+#: In the order of concern of who looks for what lives.
+STATES: Final[tuple[State, ...]] = get_args(State)
 LIVING: Final[frozenset[State]] = frozenset({"serving", "idle"})
+#: More processes than a person reads; those heard last.
+MOST: Final = 1_000
+#: How long requests waited is asked of this much of a window, its end: only single requests know.
+WAITS_US: Final = HOUR_US
+
+
+def waits(store: EventStore, filter: Filter) -> dict[str, Spread]:
+    """How long requests waited in front of each process (its wire id) lately, of all kinds."""
+    lately = Filter(
+        project_id=filter.project_id,
+        start_us=max(filter.start_us, filter.end_us - WAITS_US),
+        end_us=filter.end_us,
+        environment=filter.environment,
+        release=filter.release,
+        instance=filter.instance,
+    )
+    return store.waits(lately)
 
 
 def states(rows: Sequence[InstanceRow], at_us: int) -> list[State]:

@@ -1,6 +1,11 @@
 """What a store says of the processes of an app, and of the routes that they declare."""
 
+from typing import Final
+
 import msgspec
+
+#: Shares of a shorter time (microseconds) are chance.
+LEAST_US: Final = 1_000_000
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +27,33 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     request_ns: int | None  # what recording adds to a request
     sender_us: int | None  # processor time of the sending
 
+    @property
+    def busy(self) -> float | None:
+        """The share of its capacity that requests took: of the time, times as many requests at once
+        as it was ever seen to serve. None: not known."""
+        if self.busy_us is None or self.span_us < LEAST_US:
+            return None
+        # A request that began before the time is counted in full where it ends.
+        return min(1.0, self.busy_us / (self.span_us * self.slots))
+
+    @property
+    def slots(self) -> int:
+        """How many requests it can serve at once, as far as it was seen to."""
+        return max(1, self.concurrent or 1)
+
+    @property
+    def cpu(self) -> float | None:
+        """Processors that it kept busy; above 1 where several worked for it at once."""
+        return self._share(self.cpu_us)
+
+    @property
+    def sender(self) -> float | None:
+        """Processors that the sending kept busy."""
+        return self._share(self.sender_us)
+
+    def _share(self, us: int | None) -> float | None:
+        return None if us is None or self.span_us < LEAST_US else us / self.span_us
+
 
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One process of an app, as it was heard in a window."""
@@ -40,6 +72,10 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     requests: int  # that arrived in the window and were stored
     final: bool  # it said goodbye
     usage: Usage | None  # None: its client says nothing of the process
+
+    def seconds(self, start_us: int, end_us: int) -> float:
+        """How much of a window it may have lived in: what counts are divided by for a rate."""
+        return max(1.0, (end_us - max(start_us, self.started_us or 0)) / 1_000_000)
 
 
 class DeclaredRoute(msgspec.Struct, frozen=True, kw_only=True):

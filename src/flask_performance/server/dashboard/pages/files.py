@@ -11,13 +11,13 @@ from .. import access
 from ..downloads import download, file_name
 from ..panels.base import Panel
 from ..scope import FILES, Scope
-from . import operation, project, requests, unmatched
+from . import instances, operation, project, requests, routes, unmatched
 from .dashboard_frame import state
 
 #: Every panel that has a table, by its name.
 TABLES: Final[dict[str, Panel[Scope]]] = {
     panel.name: panel
-    for page in (project, operation, requests, unmatched)
+    for page in (project, operation, requests, unmatched, instances, routes)
     for panel in page.PANELS
     if panel.table is not None
 }

@@ -11,8 +11,10 @@ from ..formats import apdex as apdex_value
 from ..formats import duration_unit, element_id, rate_unit, threshold
 from ..scope import RATED_AFTER, Scope
 from ..sparks import spark
-from ..state import NO_FILTER, State
+from ..state import DEFAULT_SORT, NO_FILTER, State
+from . import sorting
 from .base import Panel
+from .sorting import Column, own_sort
 
 #: So many rows are shown until a person asks for all.
 FIRST_ROWS: Final = 50
@@ -21,7 +23,6 @@ PAGE: Final = 200
 SPARK_WIDTH: Final = 72
 SPARK_HEIGHT: Final = 18
 
-#: Name in the URL, header, whether its first click sorts downwards.
 COLUMNS: Final = (
     ("operation", "Operation", False),
     ("share", "Share of total time", True),
@@ -41,17 +42,6 @@ MEASURES: Final = {
     "errors": "errors",
     "apdex": "apdex",
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """A header: where its click leads, and how the table is sorted by it now."""
-
-    name: str
-    label: str
-    unit: str
-    sort: str  # the state's sort after a click
-    direction: str | None  # "ascending", "descending" or None
 
 
 @dataclass(frozen=True)
@@ -166,6 +156,7 @@ def rows(
 
 def sorted_stats(found: list[OperationStats], sort: str) -> list[OperationStats]:
     """In the order that a state's `sort` asks for; equal ones keep the order by name."""
+    sort = own_sort(COLUMNS, sort, DEFAULT_SORT)
     name, falling = sort.removeprefix("-"), sort.startswith("-")
     by_name = sorted(found, key=_by_name)
     if name == "operation":
@@ -180,26 +171,9 @@ def sorted_stats(found: list[OperationStats], sort: str) -> list[OperationStats]
 
 
 def columns(state: State, unit: str, rate: str = "/s") -> list[Column]:
-    """The headers: a click sorts by that column, a second one turns the order round.
-
-    `unit` and `rate` are the symbols of durations and rates.
-    """
-    found = []
+    """The headers. `unit` and `rate` are the symbols of durations and rates."""
     units = {"rate": rate, "share": "%", "p50": unit, "p95": unit, "p99": unit}
-    for name, label, falls_first in COLUMNS:
-        falling = state.sort.startswith("-")
-        current = state.sort.removeprefix("-") == name
-        falls_next = not falling if current else falls_first
-        found.append(
-            Column(
-                name=name,
-                label=label,
-                unit=units.get(name, ""),
-                sort=("-" if falls_next else "") + name,
-                direction=("descending" if falling else "ascending") if current else None,
-            )
-        )
-    return found
+    return sorting.columns(COLUMNS, own_sort(COLUMNS, state.sort, DEFAULT_SORT), units)
 
 
 def pieces(route: str) -> list[tuple[str, bool]]:

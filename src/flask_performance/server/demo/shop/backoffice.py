@@ -22,6 +22,13 @@ def report(period: str) -> dict[str, Any]:
     return {"period": period, "books": len(catalogue.BOOKS)}
 
 
+@blueprint.post("/refunds/<int:order_id>")
+def refund(order_id: int) -> dict[str, int]:
+    """Nobody calls it any more, as in every app that is a few years old: see the page of routes."""
+    pause(40)
+    return {"refunded": order_id}
+
+
 @blueprint.get("/export.csv")
 def export() -> Response:
     pause(10)
