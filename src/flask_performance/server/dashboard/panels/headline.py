@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_performance.server.store.base import Stats, Thresholds
+from flask_performance.server.store.base import Stats, StoreUnavailableError, Thresholds
 
 from ..downloads import Table, milliseconds
 from ..formats import (
@@ -64,7 +64,17 @@ def show(scope: Scope) -> Mapping[str, Any]:
     found = figures(scope.summary, scope.before, scope.watched_seconds, young=young)
     if scope.project.thresholds is not None:
         found.append(apdex_figure(scope.summary, scope.before, scope.project.thresholds))
-    return {"figures": found, "verdict": comparison.periods(scope), "scope": scope}
+    return {"figures": found, "verdict": verdict(scope), "scope": scope}
+
+
+def verdict(scope: Scope) -> comparison.Comparison | None:
+    """The overview's line. None where it is too much for the store: the figures stand without."""
+    if scope.page:
+        return None
+    try:
+        return comparison.periods(scope)
+    except StoreUnavailableError:
+        return None
 
 
 def apdex_figure(now: Stats, before: Stats, thresholds: Thresholds) -> Figure:
