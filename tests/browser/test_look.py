@@ -60,6 +60,7 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
         "operation": paths["Shop"] + "/operations?method=GET&route=/search&range=1h",
         "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
         "request": paths["Shop"] + "/requests/1",
+        "unmatched": paths["Shop"] + "/unmatched?range=1h",
         "setup": paths["New one"],
         "keys": paths["Shop"] + "/keys",
         "settings": paths["Shop"] + "/settings",
