@@ -15,6 +15,11 @@ class Session:
     def __init__(self) -> None:
         self._cookies: dict[str, str] = {}
 
+    @property
+    def cookie(self) -> str:
+        """For a request that this does not make itself."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def open(self, url: str, form: dict[str, str] | None = None) -> tuple[str, Answer]:
         """The address where it ended, and what was there."""
         for _ in range(REDIRECTS):
@@ -27,7 +32,7 @@ class Session:
     def _once(self, url: str, form: dict[str, str] | None) -> Answer:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        headers = {"Cookie": self.cookie}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         try:
