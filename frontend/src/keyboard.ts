@@ -15,7 +15,9 @@ export function listenToKeys(root: Document): void {
   });
   for (const button of root.querySelectorAll<HTMLElement>("[data-keys]")) button.hidden = false;
   root.addEventListener("click", (event) => {
-    if (event.target instanceof Element && event.target.closest("[data-keys]") !== null) help(root);
+    if (!(event.target instanceof Element)) return;
+    if (event.target.closest("[data-keys]") !== null) help(root);
+    if (event.target.closest("#key-list button") !== null) keyList(root)?.close();
   });
 }
 
@@ -65,7 +67,11 @@ function focus(root: Document, selector: string): (() => void) | null {
   };
 }
 
+function keyList(root: Document): HTMLDialogElement | null {
+  return root.querySelector<HTMLDialogElement>("dialog#key-list");
+}
+
 function help(root: Document): void {
-  const dialog = root.querySelector<HTMLDialogElement>("dialog#key-list");
+  const dialog = keyList(root);
   if (dialog !== null && !dialog.open) dialog.showModal();
 }

@@ -387,9 +387,7 @@ def test_a_viewer_sees_settings_and_no_dsn(world: World) -> None:
     assert page.status_code == 200
     assert "Your role here is viewer: members and above change this." in words(page)
     assert "admins and owners set this" in words(page)
-    assert page.text.count("<form") - page.text.count('<form method="dialog"') == 1, (
-        "the one that logs out"
-    )
+    assert page.text.count("<form") == 1, "the one that logs out"
     for hidden in ("/setup", "/keys", "Delete the project", "Move to another team"):
         assert hidden not in page.text
     key = keys(world)[0].key
