@@ -1,11 +1,12 @@
 """The embedded home of the event store: one DuckDB file, one process.
 
 ```
-DuckDBReader       questions          every question has a cursor of its own; snapshots keep it
-  DuckDBProcesses  about processes    and writing out of each other's way
-    DuckDBFile     opening, memory,
-                   transactions
-      DuckDBStore  writing, timed work, one at a time
+DuckDBAsking           from a filter to SQL; a cursor a question: snapshots keep it
+  DuckDBSingles        about single requests    and writing out of each other's way
+    DuckDBReader       about sets of them
+      DuckDBProcesses  about processes
+        DuckDBFile     opening, memory, transactions
+          DuckDBStore  writing, timed work, one at a time
 ```
 """
 

@@ -52,12 +52,6 @@ class DuckDBProcesses(DuckDBReader):
         rows = self._rows(load("last_called"), {"project_id": project_id})
         return {(method, route): start_us for method, route, start_us in rows}
 
-    def _named_rows(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        with self._connection.cursor() as connection:
-            result = self._run(connection, statement, parameters)
-            names = [column[0] for column in result.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
 
 def _instance_row(row: dict[str, Any]) -> InstanceRow:
     used = {name: row.pop(name) for name in Usage.__struct_fields__}

@@ -1,5 +1,5 @@
 -- Every measure of the window's requests by bucket, where it is known; they are numbered as in
--- `base.MEASURES`. Sizes go into the same buckets as durations, zeros
+-- `shapes.MEASURES`. Sizes go into the same buckets as durations, zeros
 -- into one of their own. Waiting is what is not CPU.
 with found as (
     select c.duration_us as duration, c.first_byte_us, c.cpu_us, c.queue_us, c.request_bytes, c.response_bytes

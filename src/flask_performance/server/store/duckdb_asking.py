@@ -1,0 +1,166 @@
+"""How DuckDB is asked: from a filter to SQL, and a connection for every question."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from flask_performance.wire import OUTCOMES
+
+from .base import EventStore, Filter, StoreUnavailableError
+from .block import OperationKey
+from .conditions import ENVIRONMENT_IS, RELEASE_IS, SINGLE_TERMS, TERMS
+from .queries import load, named
+from .rollups import OPERATIONS, SIX_US
+from .window import parts, statuses
+
+#: Not enough memory for a question, a disk that does not answer, a file that is being closed.
+AWAY = (
+    duckdb.OutOfMemoryException,
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.FatalException,
+)
+
+
+class AwayError(StoreUnavailableError, duckdb.Error):
+    """For readers the store is unavailable; the writing half, which reads too, mends it."""
+
+
+class Sql(NamedTuple):
+    """A piece of a statement and the parameters that it names."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+class DuckDBAsking(EventStore):
+    """The ground that the questions stand on."""
+
+    _connection: duckdb.DuckDBPyConnection
+    _operations: dict[OperationKey, int]
+    #: By project: single requests from before are deleted.
+    _raw_from: dict[int, int]
+
+    def _cells(
+        self,
+        filter: Filter,
+        project_ids: Sequence[int] | None = None,
+        step_us: int = SIX_US,
+        together: bool = False,
+    ) -> Sql:
+        """The requests of a window, as few rows as its length allows. `together`: the operation of
+        a request is not asked for."""
+        project_ids = [filter.project_id] if project_ids is None else project_ids
+        together = together and filter.method is None and filter.route is None
+        raw_from_us = max((self._raw_from.get(id, 0) for id in project_ids), default=0)
+        found = parts(filter, step_us, together=together, raw_from_us=raw_from_us)
+        single = self._conditions("request", filter, project_ids)
+        parameters, selects = dict(single.parameters), []
+        for number, (rollup, from_us, to_us) in enumerate(found):
+            parameters |= {f"from_{number}": from_us, f"to_{number}": to_us}
+            if rollup is None:
+                selects.append(load("cells_requests", part=str(number), conditions=single.sql))
+                continue
+            merged = self._conditions("rollup", filter, project_ids)
+            parameters |= merged.parameters
+            operation = "operation_id" if rollup in OPERATIONS else "0"
+            selects.append(
+                load(
+                    "cells_rollup", table=rollup.table, part=str(number), operation=operation,
+                    conditions=merged.sql,
+                )
+            )  # fmt: skip
+        if merged_parts := [part for part in found if part.rollup is not None]:
+            parameters["rollups_from"] = min(part.from_us for part in merged_parts)
+            parameters["rollups_to"] = max(part.to_us for part in merged_parts)
+            selects.append(load("cells_fresh", conditions=single.sql))
+        if not selects:  # asked all the same, it finds nothing
+            parameters |= {"from_0": 0, "to_0": 0}
+            selects.append(load("cells_requests", part="0", conditions=single.sql))
+        return Sql("\nunion all\n".join(selects), parameters)
+
+    def _conditions(self, table: str, filter: Filter, project_ids: Sequence[int]) -> Sql:
+        """What a filter means for the rows of a table; only what it names costs anything."""
+        terms: list[str] = []
+        parameters: dict[str, Any] = {}
+        _one_of("project", project_ids, terms, parameters)
+        if filter.environment is not None:
+            terms.append(ENVIRONMENT_IS[table])
+            parameters["environment"] = filter.environment
+        if table in ("rollup", "request"):
+            terms += self._own_terms(table, filter, parameters)
+            if filter.method is not None or filter.route is not None:
+                _one_of("operation", self._matching_operations(filter), terms, parameters)
+            if filter.status is not None:
+                terms.append("c.status between $status_from and $status_to")
+                parameters["status_from"], parameters["status_to"] = statuses(filter.status)
+        return Sql(" and ".join(terms), parameters)
+
+    def _own_terms(self, table: str, filter: Filter, parameters: dict[str, Any]) -> list[str]:
+        """The conditions beyond operation, status and environment; their values go to the rest."""
+        known = TERMS | {"release": RELEASE_IS[table]}
+        if table == "request":
+            known |= SINGLE_TERMS
+        asked = msgspec.structs.asdict(filter)
+        if filter.outcome is not None:
+            asked["outcome"] = OUTCOMES.index(filter.outcome)
+        asked["errors"] = filter.errors or None
+        meant = [name for name in known if asked[name] is not None]
+        parameters |= {name: asked[name] for name in meant if name != "errors"}
+        return [known[name] for name in meant]
+
+    def _matching_operations(self, filter: Filter) -> list[int]:
+        return [
+            id
+            for key, id in list(self._operations.items())
+            if key.project_id == filter.project_id
+            and filter.method in (None, key.method)
+            and filter.route in (None, key.route)
+        ]
+
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one question. Raises StoreUnavailableError where waiting may help, or
+        asking for less."""
+        try:
+            with self._connection.cursor() as connection:
+                yield connection
+        except AWAY as error:
+            raise AwayError(str(error)) from error
+
+    def _rows(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
+        with self._asking() as connection:
+            return self._run(connection, statement, parameters or {}).fetchall()
+
+    def _columns(self, statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        with self._asking() as connection:
+            return self._run(connection, statement, parameters).fetchnumpy()
+
+    def _run(
+        self, connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]
+    ) -> duckdb.DuckDBPyConnection:
+        """Ask; what is in the rollups and what is not yet are read from the same snapshot."""
+        if "$rolled" in statement and "rolled" not in parameters:
+            connection.begin()
+            rolled = connection.execute(load("rolled")).fetchall()[0][0]
+            parameters = parameters | {"rolled": rolled}
+        return connection.execute(statement, named(statement, parameters))
+
+    def _named_rows(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        with self._asking() as connection:
+            result = self._run(connection, statement, parameters)
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _one_of(name: str, ids: Sequence[int], terms: list[str], parameters: dict[str, Any]) -> None:
+    """The condition that an id is one of these: one alone is compared many times as fast."""
+    if len(ids) == 1:
+        terms.append(f"c.{name}_id = $the_{name}")
+        parameters[f"the_{name}"] = ids[0]
+    else:
+        terms.append(f"list_contains($the_{name}s::integer[], c.{name}_id)")
+        parameters[f"the_{name}s"] = list(ids)
