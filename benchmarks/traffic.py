@@ -124,16 +124,19 @@ class Traffic:
             "trace_id": np.full(count, None, dtype=object),
             "consumer": np.full(count, None, dtype=object),
         }
-        places, counts = np.unique(instance, return_counts=True)
+        places, columns["instance"], counts = np.unique(
+            instance, return_inverse=True, return_counts=True
+        )
         sent[places] += counts
         receipts = [
             Receipt(
-                instance=int(one), received_us=int(start_us[-1]), stored=int(stored),
+                instance=place, received_us=int(start_us[-1]), stored=int(stored),
                 number=number, sent_total=int(sent[one]),
             )
-            for one, stored in zip(places, counts, strict=True)
+            for place, (one, stored) in enumerate(zip(places, counts, strict=True))
         ]  # fmt: skip
-        return Block(columns, self.operations, self.instances, receipts)
+        heard = [self.instances[one] for one in places]
+        return Block(columns, self.operations, heard, receipts)
 
 
 def fill(store: DuckDBStore, requests: int, days: int, end_us: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ from flask_performance.server.store.base import (
     SECOND_US,
     EventStore,
     Filter,
+    Release,
     Retention,
 )
 from flask_performance.server.store.block import Block, Declaration, Sample
@@ -33,11 +34,15 @@ def declares(made: Block, *names: str, app: str = "shop", release: str | None = 
     for name in names:
         method, _, rule = name.partition(" ")
         routes.append((method, rule, rule.strip("/") or None))
+    made = of_release(made, release)
     declaration = Declaration(
         instance=0, received_us=made.receipts[0].received_us, app=app, routes=routes
     )
-    instances = [msgspec.structs.replace(made.instances[0], release=release)]
-    return replace(made, instances=instances, declarations=[declaration])
+    return replace(made, declarations=[declaration])
+
+
+def of_release(made: Block, release: str | None) -> Block:
+    return replace(made, instances=[msgspec.structs.replace(made.instances[0], release=release)])
 
 
 def at(minutes: float) -> int:
@@ -46,6 +51,43 @@ def at(minutes: float) -> int:
 
 class ProcessContract:
     """Mixed into a home's contract."""
+
+    def test_a_release_is_first_heard_with_its_first_process(self, home: Home) -> None:
+        store = home()
+        heard = (
+            ("1.0", "production", 0), ("1.1", "staging", 10), ("1.0", "production", 12),
+            ("1.1", "production", 20), (None, "production", 30), ("1.2", "staging", 59.5),
+        )  # fmt: skip
+        for number, (release, environment, minutes) in enumerate(heard, 1):
+            made = block(
+                [{"start_us": at(minutes)}], wire_id=f"{number:032x}", environment=environment,
+                received_us=at(minutes + 1),
+            )  # fmt: skip
+            store.append(of_release(made, release), number)
+        again = block([{}], wire_id=f"{1:032x}", number=2, sent_total=2, received_us=at(40))
+        store.append(of_release(again, "1.0"), 9)
+        one, two, three = (
+            Release(name=f"1.{n}", first_us=at(m)) for n, m in enumerate((0, 10, 59.5))
+        )
+        staging = msgspec.structs.replace(WINDOW, environment="staging", route="/", status="404")
+        production = msgspec.structs.replace(WINDOW, environment="production")
+        late = msgspec.structs.replace(WINDOW, start_us=at(0) + 1, end_us=at(59.5))
+        for asked in (store, home()):
+            assert asked.first_heard(WINDOW, 9) == [three, two, one]
+            assert asked.first_heard(WINDOW, 2) == [three, two]
+            assert asked.first_heard(late, 9) == [two]
+            assert asked.first_heard(staging, 9) == [three, two]
+            moved = msgspec.structs.replace(two, first_us=at(20))
+            assert asked.first_heard(production, 9) == [moved, one]
+            assert asked.first_heard(msgspec.structs.replace(WINDOW, project_id=2), 9) == []
+            asked.close()
+
+    def test_a_release_whose_first_batch_waited_is_heard_when_it_served(
+        self, store: EventStore
+    ) -> None:
+        rows: list[dict[str, object]] = [{"start_us": at(m)} for m in (7, 5, 9)]
+        store.append(of_release(block(rows, received_us=at(20)), "1.0"), 1)
+        assert store.first_heard(WINDOW, 9) == [Release(name="1.0", first_us=at(5))]
 
     def test_a_process_is_told_with_its_latest_words(self, store: EventStore) -> None:
         for number in (1, 2, 3):

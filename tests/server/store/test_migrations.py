@@ -87,6 +87,19 @@ def test_an_upgraded_file_has_every_request_rollup_and_count(tmp_path: Path) -> 
         store.close()
 
 
+def test_an_upgraded_file_knows_when_releases_were_first_heard(tmp_path: Path) -> None:
+    file = old_file(tmp_path)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("update instance set release = 'r' || id")
+    store = DuckDBStore(file)
+    ever = Filter(project_id=1, start_us=1, end_us=NOON_US * 2)
+    heard = store.first_heard(ever, 10)
+    assert {one.name for one in heard} == set(store.releases(1)) != set()
+    assert max(one.first_us for one in heard) <= ANSWERS["1"]["last_seen_us"]
+    assert min(one.first_us for one in heard) > NOON_US - 48 * HOUR_US
+    store.close()
+
+
 def test_an_upgraded_file_goes_on(tmp_path: Path) -> None:
     store = DuckDBStore(old_file(tmp_path))
     before = store.last_called(1)

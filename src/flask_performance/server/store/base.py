@@ -27,6 +27,7 @@ from .shapes import (
     Page,
     Point,
     Pulse,
+    Release,
     RequestRow,
     Retention,
     Spread,
@@ -57,6 +58,7 @@ __all__ = [
     "Page",
     "Point",
     "Pulse",
+    "Release",
     "RequestRow",
     "Retention",
     "Spread",
@@ -223,6 +225,13 @@ class EventStore(ABC):
     @abstractmethod
     def releases(self, project_id: int) -> list[str]:
         """All names ever seen, the newest first."""
+
+    @abstractmethod
+    def first_heard(self, filter: Filter, limit: int) -> list[Release]:
+        """The releases that were heard for the first time in the window, the newest first.
+
+        Of the other conditions only `environment` applies: the first time there. Cheap.
+        """
 
     @abstractmethod
     def delete_project(self, project_id: int) -> None:

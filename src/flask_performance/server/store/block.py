@@ -118,6 +118,15 @@ class Block:
     def project_ids(self) -> set[int]:
         return {instance.project_id for instance in self.instances}
 
+    @property
+    def first_us(self) -> Column:
+        """When each instance was first heard, by this block: it may tell of the time before."""
+        first = np.full(len(self.instances), np.iinfo("i8").max)
+        np.minimum.at(first, self.columns["instance"], self.columns["start_us"])
+        for receipt in self.receipts:
+            first[receipt.instance] = min(first[receipt.instance], receipt.received_us)
+        return first
+
 
 def text_column(values: list[str | None]) -> Column:
     """An object array, which numpy would otherwise turn into fixed-width text."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from .base import SILENT_US, Filter, Spread
+from .base import SILENT_US, Filter, Release, Spread
 from .duckdb_reader import DuckDBReader
 from .processes import DeclaredRoute, InstanceRow, Usage
 from .queries import load
@@ -13,6 +13,8 @@ INSTANCE_TERMS: Final = {
     "release": "i.release = $release",
     "instance": "i.wire_id = $instance",
 }
+#: Where a process runs.
+ENVIRONMENT_TERM: Final = "i.environment = $environment"
 #: What a process said before the window.
 BEFORE: Final = "at_us < $start_us"
 
@@ -38,6 +40,20 @@ class DuckDBProcesses(DuckDBReader):
             "limit": limit,
         }
         return [_instance_row(row) for row in self._named_rows(statement, parameters)]
+
+    def first_heard(self, filter: Filter, limit: int) -> list[Release]:
+        environment = filter.environment
+        statement = load(
+            "first_heard", conditions=ENVIRONMENT_TERM if environment is not None else "true"
+        )
+        parameters = {
+            "project_id": filter.project_id,
+            "environment": environment,
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "limit": limit,
+        }
+        return [Release(**row) for row in self._named_rows(statement, parameters)]
 
     def waits(self, filter: Filter) -> dict[str, Spread]:
         columns = self._single_columns("waits", filter)

@@ -223,6 +223,14 @@ class Page(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A release of a project, and when its first process was first heard."""
+
+    name: str
+    #: When its first batch came; where that told of requests from before, when they began.
+    first_us: int
+
+
 class LedgerTotals(msgspec.Struct, frozen=True, kw_only=True):
     """seen = stored + sum(dropped) + waiting + lost, over the batches received in a window."""
 

@@ -11,11 +11,11 @@ create table if not exists operation (
     method varchar not null, route varchar not null, endpoint varchar, last_us bigint
 );
 
--- One process of a monitored app, once.
+-- One process of a monitored app, once. `first_us`: when it was first heard, or began the oldest request it told of then.
 create table if not exists instance (
     id integer not null, project_id integer not null, wire_id varchar not null,
     host varchar, pid bigint, environment varchar, release varchar,
-    client varchar, python varchar, flask varchar, started_us bigint
+    client varchar, python varchar, flask varchar, started_us bigint, first_us bigint
 );
 
 -- Every request. `path` is null where it equals the route.
