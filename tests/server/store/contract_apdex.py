@@ -1,10 +1,10 @@
 """Apdex as every home of the event store must count it, against the naive model."""
 
-from flask_performance.server.store.base import EventStore, Filter, Stats, Thresholds
+from flask_performance.server.store.base import EventStore, Filter, Point, Stats, Thresholds
 from flask_performance.server.store.window import SHORT_US
 
 from .builders import NOON_US, block
-from .model import HOUR_US, Row, World
+from .model import HOUR_US, MINUTE_US, Row, World
 
 SECOND_US = 1_000_000
 #: Thresholds around what the world's requests take (their median is 8 ms).
@@ -31,6 +31,21 @@ class ApdexContract:
             for one in store.operations(filter, thresholds):
                 mine = [row for row in rows if (row.method, row.route) == (one.method, one.route)]
                 assert_apdex(one, mine, thresholds, exact=is_short(filter))
+
+    def test_apdex_of_steps(self, world_and_store: tuple[World, EventStore]) -> None:
+        world, store = world_and_store
+        for step_us in (40 * SECOND_US, 10 * MINUTE_US, HOUR_US):
+            for own in ((), OWN):
+                filter = world.filter()
+                rows = world.matching(filter)
+                for point in store.series(filter, step_us, Thresholds(8_000, own)):
+                    end_us = point.start_us + step_us
+                    mine = [row for row in rows if point.start_us <= row.start_us < end_us]
+                    assert_apdex(point, mine, Thresholds(8_000, own), exact=is_short(filter))
+                    assert point.errors == sum(row.error for row in mine)
+                points = store.series(filter, step_us)  # the same again, for who asks for less
+                assert {point.satisfied for point in points} <= {None}
+                assert sum(point.requests for point in points) == len(rows)
 
     def test_apdex_of_a_few_is_exact_in_rollups_too(self, store: EventStore) -> None:
         durations = (1, 499_999, 500_000, 500_001, 2_000_000, 2_000_001)
@@ -62,7 +77,9 @@ def is_short(filter: Filter) -> bool:
     return filter.end_us - filter.start_us <= SHORT_US
 
 
-def assert_apdex(found: Stats, rows: list[Row], thresholds: Thresholds, *, exact: bool) -> None:
+def assert_apdex(
+    found: Stats | Point, rows: list[Row], thresholds: Thresholds, *, exact: bool
+) -> None:
     """Exactly, or as if each threshold were off by at most 1 % (and 1 µs, where buckets end)."""
     if not rows:
         assert found.apdex is None

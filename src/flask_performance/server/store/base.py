@@ -128,10 +128,13 @@ class EventStore(ABC):
         """Requests a step of each of these (method, route), with the steps of `series`."""
 
     @abstractmethod
-    def series(self, filter: Filter, step_us: int) -> list[Point]:
+    def series(
+        self, filter: Filter, step_us: int, thresholds: Thresholds | None = None
+    ) -> list[Point]:
         """From the step that contains `start_us` to the one that contains `end_us - 1`.
 
-        Where single requests are not kept any more, those of a minute are in its first step.
+        With thresholds: the Apdex of each, as `summary`; a threshold is met within 1 %. Where
+        single requests are not kept any more, those of a minute are in its first step.
         """
 
     @abstractmethod

@@ -48,7 +48,7 @@ class DuckDBReader(DuckDBSingles):
     #: The projects that something is being stored for, or deleted from.
     _changing: frozenset[int] = frozenset()
     #: The last question of `_steps` and its answer.
-    _last_steps: tuple[tuple[Filter, int, int], Columns] | None = None
+    _last_steps: tuple[tuple[Filter, int, int], Thresholds | None, Columns] | None = None
 
     def revision(self, project_id: int) -> int:
         return self._revisions.get(project_id, 0)
@@ -148,33 +148,39 @@ class DuckDBReader(DuckDBSingles):
             found[wanted[id]][step - first] += requests
         return found
 
-    def series(self, filter: Filter, step_us: int) -> list[Point]:
+    def series(
+        self, filter: Filter, step_us: int, thresholds: Thresholds | None = None
+    ) -> list[Point]:
         if filter.start_us >= filter.end_us:
             return []
-        points = grouped_points(self._steps(filter, step_us))
+        judged = thresholds is not None
+        points = grouped_points(self._steps(filter, step_us, thresholds), judged=judged)
         first = filter.start_us // step_us * step_us
         return [
-            points.get(start_us) or empty_point(start_us)
+            points.get(start_us) or empty_point(start_us, judged=judged)
             for start_us in range(first, filter.end_us, step_us)
         ]
 
     def heatmap(self, filter: Filter, step_us: int) -> Heatmap:
         return heatmap_of(self._steps(filter, step_us))
 
-    def _steps(self, filter: Filter, step_us: int) -> Columns:
+    def _steps(self, filter: Filter, step_us: int, thresholds: Thresholds | None = None) -> Columns:
         """The histogram of every step. A page asks for it twice running, as series and as heatmap,
         and it is its dearest question: the last answer is kept until something is stored."""
         settled = filter.project_id not in self._changing  # in this order: see `_changes`
         asked = (filter, step_us, self.revision(filter.project_id))
         known = self._last_steps
-        if settled and known is not None and known[0] == asked:
-            return known[1]
-        cells = self._cells(filter, step_us=step_us, together=True)
+        if settled and known is not None and known[0] == asked and thresholds in (None, known[1]):
+            return known[2]
+        judged = NOT_JUDGED if thresholds is None else self._judged(filter.project_id, thresholds)
+        together = "operation_id" not in judged.sql
+        cells = self._cells(filter, step_us=step_us, together=together)
         columns = self._columns(
-            load("series", cells=cells.sql), cells.parameters | {"step_us": step_us}
+            load("series", judged=judged.sql, cells=cells.sql),
+            cells.parameters | judged.parameters | {"step_us": step_us},
         )
         if settled:
-            self._last_steps = asked, columns
+            self._last_steps = asked, thresholds, columns
         return columns
 
     def ledger(self, filter: Filter) -> LedgerTotals:

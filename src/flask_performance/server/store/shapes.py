@@ -82,6 +82,13 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     hours_days: int
 
 
+def apdex(requests: int, satisfied: int | None, tolerated: int | None) -> float | None:
+    """0 to 1, as apdex.org counts; None where nothing happened or nobody asked."""
+    if satisfied is None or tolerated is None or not requests:
+        return None
+    return (satisfied + tolerated / 2) / requests
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of a set of requests. Quantiles are within 1 % and None where nothing happened.
 
@@ -101,10 +108,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def apdex(self) -> float | None:
-        """0 to 1; None where nothing happened or nobody asked."""
-        if self.satisfied is None or self.tolerated is None or not self.requests:
-            return None
-        return (self.satisfied + self.tolerated / 2) / self.requests
+        return apdex(self.requests, self.satisfied, self.tolerated)
 
 
 class OperationStats(Stats, frozen=True, kw_only=True):
@@ -163,9 +167,17 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     client_error: int  # 4xx, completed
     server_error: int  # 5xx completed, and every failed one
     disconnected: int
+    errors: int  # as in `Stats`: of those who left early as well
     p50_us: float | None
     p95_us: float | None
     p99_us: float | None
+    #: As in `Stats`.
+    satisfied: int | None = None
+    tolerated: int | None = None
+
+    @property
+    def apdex(self) -> float | None:
+        return apdex(self.requests, self.satisfied, self.tolerated)
 
     @property
     def requests(self) -> int:

@@ -23,6 +23,7 @@ JUDGED: Final = ("satisfied", "tolerated")
 KINDS: Final = (
     "informational", "success", "redirect", "client_error", "server_error", "disconnected",
 )  # fmt: skip
+STEP_COUNTS: Final = (*KINDS, "errors")
 
 
 def grouped_stats(columns: Columns) -> dict[int, Stats]:
@@ -41,11 +42,12 @@ def spread_of(stats: Stats) -> Spread:
     return Spread(requests=stats.requests, p50=p50, p95=p95, p99=p99)
 
 
-def grouped_points(columns: Columns) -> dict[int, Point]:
-    """One point for every step that has requests."""
+def grouped_points(columns: Columns, *, judged: bool) -> dict[int, Point]:
+    """One point for every step that has requests; `judged`: Apdex is asked for."""
+    names = STEP_COUNTS + (JUDGED if judged else ())
     return {
         group: Point(start_us=group, **counts, p50_us=p50, p95_us=p95, p99_us=p99)
-        for group, counts, (p50, p95, p99) in _groups(columns, KINDS)
+        for group, counts, (p50, p95, p99) in _groups(columns, names)
     }
 
 
@@ -57,10 +59,11 @@ def heatmap_of(columns: Columns) -> Heatmap:
     return Heatmap(starts_us=starts_us, buckets=buckets, requests=requests)
 
 
-def empty_point(start_us: int) -> Point:
-    """A step in which nothing happened."""
+def empty_point(start_us: int, *, judged: bool) -> Point:
+    """A step in which nothing happened; `judged`: Apdex was asked for."""
+    names = STEP_COUNTS + (JUDGED if judged else ())
     return Point(
-        start_us=start_us, **dict.fromkeys(KINDS, 0), p50_us=None, p95_us=None, p99_us=None
+        start_us=start_us, **dict.fromkeys(names, 0), p50_us=None, p95_us=None, p99_us=None
     )
 
 
