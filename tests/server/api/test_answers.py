@@ -9,6 +9,7 @@ from flask import Flask
 from flask_performance.server.store.base import MINUTE_US, SECOND_US
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.store.builders import NOON_US, block
+from tests.server.store.contract_processes import of_release
 
 from .support import Person, Project
 
@@ -140,6 +141,29 @@ def test_series(shop: Project) -> None:
     assert paying["p50"] == pytest.approx(60, rel=0.01)
     assert lost["client_error"] == 1
     assert series["items"][9]["p50"] is None
+    assert (first["satisfied"], first["tolerated"], first["apdex"]) == (6, 0, 1.0)
+    assert (paying["error_rate"], paying["apdex"]) == (1.0, 0.0)
+    empty = series["items"][9]
+    assert (empty["error_rate"], empty["apdex"], empty["satisfied"]) == (None, None, 0)
+
+
+def test_releases_first_heard_in_the_window(store: DuckDBStore, ada: Person) -> None:
+    shop = ada.create_project("Shop")
+    for number, release in enumerate(("1.0", "1.1", "1.0")):
+        one = block(
+            [{"start_us": at(60 * number)}], project_id=shop.store_id, wire_id=f"{number:032x}",
+            environment="staging", received_us=at(100 + 60 * number),
+        )  # fmt: skip
+        store.append(of_release(one, release), store.position() + 1)
+    items = shop.get("releases", **WINDOW)["items"]
+    assert items == [
+        {"name": "1.1", "first_heard": "2025-11-21T12:01:00.000000Z"},
+        {"name": "1.0", "first_heard": "2025-11-21T12:00:00.000000Z"},
+    ]
+    assert shop.get("releases", **WINDOW, environment="staging", status="404")["items"] == items
+    assert shop.get("releases", **WINDOW, environment="production")["items"] == []
+    later = {"start": "2025-11-21T12:00:30Z", "end": WINDOW["end"]}
+    assert [one["name"] for one in shop.get("releases", **later)["items"]] == ["1.1"]
 
 
 def test_a_step_cut_by_the_window_has_its_true_rate(shop: Project) -> None:

@@ -134,8 +134,13 @@ def list_operations(call: Call) -> shapes.ListOf[shapes.Operation]:
 def get_series(call: Call) -> shapes.Series:
     filter = call.filter
     step = step_of(filter, call.values)
-    points = call.store.series(filter, step * SECOND_US)
+    points = call.store.series(filter, step * SECOND_US, call.thresholds)
     return shapes.Series([shown.step(point, filter, step) for point in points], None, step)
+
+
+def list_releases(call: Call) -> shapes.ListOf[shapes.Release]:
+    found = call.store.first_heard(call.filter, MAX_LIMIT)
+    return _page([shown.release(one) for one in found], call)
 
 
 def list_requests(call: Call) -> shapes.ListOf[shapes.Request]:
@@ -247,6 +252,15 @@ ENDPOINTS = (
         *("GET", "/projects/{id}/series", get_series, "The requests over time."),
         shapes.Series,
         WINDOW + FILTERS + STEP,
+    ),
+    Endpoint(
+        "GET",
+        "/projects/{id}/releases",
+        list_releases,
+        "The releases that were heard for the first time in the window, the newest first, at most "
+        "1000. Of the filters only `environment` applies.",
+        shapes.ListOf[shapes.Release],
+        WINDOW + FILTERS + PAGE,
     ),
     Endpoint(
         *("GET", "/projects/{id}/requests", list_requests, "Single requests, newest first."),

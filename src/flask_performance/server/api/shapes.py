@@ -131,7 +131,8 @@ class Step(Quantiles, frozen=True, kw_only=True):
 
     start: Time
     requests: Count
-    errors: Count
+    errors: Annotated[int, msgspec.Meta(ge=0, description="Status 500 or above, or failed.")]
+    error_rate: Annotated[Share | None, msgspec.Meta(description="Null where nothing happened.")]
     per_second: Rate
     informational: Count
     success: Count
@@ -139,6 +140,12 @@ class Step(Quantiles, frozen=True, kw_only=True):
     client_error: Count
     server_error: Count
     disconnected: Count
+    satisfied: Count
+    tolerated: Count
+    apdex: Annotated[
+        Share | None,
+        msgspec.Meta(description="As in the summary; a threshold is met within 1 %."),
+    ]
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -147,6 +154,19 @@ class Series(msgspec.Struct, frozen=True):
     items: list[Step]
     next: str | None
     step: Annotated[int, msgspec.Meta(ge=1, description="Seconds.")]
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A release that was heard for the first time in the window."""
+
+    name: str
+    first_heard: Annotated[
+        Time,
+        msgspec.Meta(
+            description="When its first process was first heard; where that told of requests from "
+            "before, when they began. In the environment asked for, or in any."
+        ),
+    ]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from flask_performance.server.store.base import (
     LedgerTotals,
     OperationStats,
     Point,
+    Release,
     RequestRow,
     Spread,
     Stats,
@@ -111,7 +112,8 @@ def step(point: Point, filter: Filter, seconds: int) -> shapes.Step:
     return shapes.Step(
         start=from_us(point.start_us),
         requests=point.requests,
-        errors=point.server_error,
+        errors=point.errors,
+        error_rate=point.errors / point.requests if point.requests else None,
         per_second=point.requests * SECOND_US / (end_us - start_us),
         informational=point.informational,
         success=point.success,
@@ -119,10 +121,17 @@ def step(point: Point, filter: Filter, seconds: int) -> shapes.Step:
         client_error=point.client_error,
         server_error=point.server_error,
         disconnected=point.disconnected,
+        satisfied=point.satisfied or 0,
+        tolerated=point.tolerated or 0,
+        apdex=point.apdex,
         p50=milliseconds(point.p50_us),
         p95=milliseconds(point.p95_us),
         p99=milliseconds(point.p99_us),
     )
+
+
+def release(one: Release) -> shapes.Release:
+    return shapes.Release(name=one.name, first_heard=from_us(one.first_us))
 
 
 def request(row: RequestRow) -> shapes.Request:
