@@ -29,6 +29,11 @@ export function recoverNavigation(): void {
   });
 }
 
+/** On a phone the rail is wider than the screen: the page that is open stays in sight. */
+export function showCurrentPage(rail: Element | null): void {
+  rail?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 /** Whoever is not logged in any more, or may not see the page, is told so by the page itself. */
 export async function leaveIfRefused(): Promise<void> {
   try {

@@ -14,7 +14,10 @@ from .world import Past, post_rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAGES = ("", "/operations?method=GET&route=/search", "/requests", "/unmatched")
+PAGES = (
+    *("", "/operations?method=GET&route=/search"),
+    *("/requests", "/unmatched", "/instances", "/routes"),
+)
 #: A4 at 96 pixels an inch.
 A4: ViewportSize = {"width": 794, "height": 1123}
 

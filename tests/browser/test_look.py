@@ -61,6 +61,8 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
         "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
         "request": paths["Shop"] + "/requests/1",
         "unmatched": paths["Shop"] + "/unmatched?range=1h",
+        "instances": paths["Shop"] + "/instances?range=1h",
+        "routes": paths["Shop"] + "/routes?range=1h",
         "setup": paths["New one"],
         "keys": paths["Shop"] + "/keys",
         "settings": paths["Shop"] + "/settings",
@@ -114,12 +116,20 @@ HANGS_OFF = """() => [...document.querySelectorAll("details")].filter(details =>
 }).map(details => details.innerText)"""
 
 
+#: Whether the rail, which is wider than a phone, shows which page is open.
+CURRENT_IN_SIGHT = """() => [...document.querySelectorAll(".rail [aria-current]")].every(link => {
+    const { left, right } = link.getBoundingClientRect();
+    return left >= 0 && right <= innerWidth;
+})"""
+
+
 def test_nothing_that_opens_hangs_off_the_screen_of_a_phone(
     person: Person, pages: dict[str, str]
 ) -> None:
     person.page.set_viewport_size({"width": NARROW, "height": HEIGHT})
     for name, path in pages.items():
         assert person.open(path).evaluate(HANGS_OFF) == [], name
+        assert person.page.evaluate(CURRENT_IN_SIGHT), name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -5,6 +5,7 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from flask import Flask
@@ -76,12 +77,28 @@ SHOP: Final = (
     Operation("GET", "/reports/<name>", 0.6, 900, 0.5),
     Operation("GET", "", 3, 0.6, 0.4),
 )
+#: Declared, and never called.
+UNUSED: Final = (("GET", "/static/<path:filename>"), ("DELETE", "/admin/books/<int:number>"))
+#: A process speaks for its last so many microseconds at once.
+BATCH_US: Final = 300 * SECOND_US
+
+
+def _declared() -> dict[str, Any]:
+    """The routes that the app declares; an endpoint is what Flask would call it."""
+    declared = [(one.method, one.route) for one in SHOP if one.route] + list(UNUSED)
+    return {
+        "app": "shop",
+        "rules": [
+            {"rule": rule, "methods": [method], "endpoint": rule.split("/")[1] or "index"}
+            for method, rule in declared
+        ],
+    }
 
 
 class Past:
-    """Requests of the last `seconds`, in waves; the same for the same seed.
+    """Requests of the last `seconds` to one process, in waves; the same for the same seed.
 
-    A release has them only up to `until` seconds ago, and may be slower by a factor.
+    A release has them only up to `until` seconds ago, ends then, and may be slower by a factor.
     """
 
     def __init__(
@@ -94,7 +111,7 @@ class Past:
         release: str | None = None,
         slower: float = 1.0,
     ) -> None:
-        self.release, self.slower = release, slower
+        self.release, self.slower, self.ends = release, slower, until > 0
         self.random = random.Random(seed)
         self.instance = f"{self.random.getrandbits(128):032x}"
         self.now_us = time.time_ns() // 1000
@@ -103,6 +120,7 @@ class Past:
         )
         self.number = 0
         self.sent = 0
+        self.busy_us = 0
 
     def _start(self, seconds: int, until: int) -> int:
         while True:
@@ -112,8 +130,8 @@ class Past:
 
     def post(self, dsn: str, environment: str = "production", dropped: int = 0) -> None:
         """Everything, in batches; the ledger adds up but for nothing."""
-        for place in range(0, len(self.starts), 5_000):
-            batch = self._batch(self.starts[place : place + 5_000], environment, dropped)
+        for _, starts in groupby(self.starts, lambda start_us: start_us // BATCH_US):
+            batch = self._batch(list(starts), environment, dropped)
             headers = {"Content-Type": "application/json"}
             answer = fetch(dsn, "POST", json.dumps(batch).encode(), headers)
             assert answer.status == 202, answer.body
@@ -121,35 +139,60 @@ class Past:
     def _batch(self, starts: list[int], environment: str, dropped: int) -> dict[str, Any]:
         self.number += 1
         self.sent += len(starts)
-        picked = self.random.choices(
-            range(len(SHOP)), [operation.weight for operation in SHOP], k=len(starts)
-        )
-        durations = [self._duration(SHOP[place]) for place in picked]
+        requests = self._requests(starts)
+        self.busy_us += sum(requests["duration_us"])
         return {
             "version": 1,
-            "instance": {
-                "id": self.instance,
-                "environment": environment,
-                "host": "web-1",
-                **({"release": self.release} if self.release else {}),
-            },
+            "instance": self._instance(environment),
             "batch": self.number,
-            "sent_us": self.now_us,
+            "sent_us": starts[-1],
             "ledger": {
                 "seen": self.sent + dropped,
                 "sent": self.sent,
                 "dropped": {"ignored": dropped} if dropped else {},
             },
             "operations": [{"method": one.method, "route": one.route} for one in SHOP],
-            "requests": {
-                "start_us": starts,
-                "duration_us": durations,
-                "operation": picked,
-                "status": [self._status(SHOP[place]) for place in picked],
-                "path": [self._path(SHOP[place].route) for place in picked],
-                "first_byte_us": [duration * 9 // 10 for duration in durations],
-                "response_bytes": [self.random.randrange(200, 40_000) for _ in picked],
+            "requests": requests,
+            "overhead": {"request_ns": 2_900, "sender_cpu_us": 9 * self.sent},
+            "process": {
+                "memory_bytes": 61_000_000 + 400 * self.sent,
+                "cpu_us": self.busy_us * 3 // 5,
+                "busy_us": self.busy_us,
+                "concurrent": 2,
+                "threads": 6,
+                "beat_us": 120 * SECOND_US,
             },
+            **({"routes": _declared()} if self.number == 1 else {}),
+            **({"final": True} if self.ends and self.sent == len(self.starts) else {}),
+        }
+
+    def _instance(self, environment: str) -> dict[str, Any]:
+        return {
+            "id": self.instance,
+            "environment": environment,
+            "host": "web-1",
+            "pid": 4_000 + int(self.instance[:2], 16),
+            "client": "flask-performance/1.0.0",
+            "python": "3.13.1",
+            "flask": "3.1.2",
+            "started_us": self.starts[0] - SECOND_US,
+            **({"release": self.release} if self.release else {}),
+        }
+
+    def _requests(self, starts: list[int]) -> dict[str, list[Any]]:
+        picked = self.random.choices(
+            range(len(SHOP)), [operation.weight for operation in SHOP], k=len(starts)
+        )
+        durations = [self._duration(SHOP[place]) for place in picked]
+        return {
+            "start_us": starts,
+            "duration_us": durations,
+            "operation": picked,
+            "status": [self._status(SHOP[place]) for place in picked],
+            "path": [self._path(SHOP[place].route) for place in picked],
+            "first_byte_us": [duration * 9 // 10 for duration in durations],
+            "response_bytes": [self.random.randrange(200, 40_000) for _ in picked],
+            "queue_us": [self.random.randrange(200, 4_000) for _ in picked],
         }
 
     def _duration(self, operation: Operation) -> int:

@@ -32,6 +32,12 @@ def test_a_slower_period_says_by_how_much_and_how_sure_that_is() -> None:
     assert "71 of 100" in said.why
 
 
+def test_what_may_be_chance_says_how_likely_that_is() -> None:
+    now, before = stats(222, 97_800, 396_000), stats(375, 88_500, 292_000)
+    said = comparison.times(Verdict(kind="same", chance=0.069), now, before)
+    assert said.why.endswith("or what chance does (p = 0.069)")
+
+
 def test_few_and_none_are_told_apart() -> None:
     few = Verdict(kind="few")
     said = comparison.times(few, stats(12, 1, 1), stats(9, 1, 1))

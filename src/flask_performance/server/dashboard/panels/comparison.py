@@ -108,7 +108,7 @@ def times(verdict: Verdict, now: Stats, before: Stats) -> Said:
     if verdict.kind == "same":
         why = (
             f"What differs is less than {percent(LEAST_SHARE)} % or what chance does"
-            f" (p = {_probability(verdict.chance)})"
+            f" (p {_probability(verdict.chance)})"
         )
         return Said(word, "neutral", figures, why)
     of_hundred = (

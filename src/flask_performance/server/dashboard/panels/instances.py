@@ -83,9 +83,8 @@ class Row:
     @property
     def versions(self) -> str:
         """What it runs, in one line."""
-        one = self.instance
-        named = (("Python", one.python), ("Flask", one.flask), ("", one.client))
-        return ", ".join(f"{word} {value}".strip() for word, value in named if value)
+        named = (("Python", self.instance.python), ("Flask", self.instance.flask))
+        return ", ".join(f"{word} {value}" for word, value in named if value)
 
 
 def show(scope: Scope) -> Mapping[str, Any]:
