@@ -1,7 +1,6 @@
 """What the benchmarks of a loaded platform share: its usage, and a page that is open meanwhile."""
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.support.browserless import Session
+from tests.support.browserless import Session, log_in
 from tests.support.platform import EMAIL, PASSWORD, Platform, Project
 
 MB = 1024 * 1024
@@ -55,11 +54,7 @@ class Watcher:
         self.events = 0
         self._ended = threading.Event()
         session = Session()
-        form_url, page = session.open(f"{platform.url}/projects/{project.id}")
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.body.decode())
-        assert token is not None
-        fields = {"email": EMAIL, "password": PASSWORD, "csrf_token": token[1]}
-        _, shown = session.open(form_url, fields)
+        shown = log_in(f"{platform.url}/projects/{project.id}", EMAIL, PASSWORD, session)
         parts = urlsplit(platform.url)
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         self._connection.request(

@@ -26,7 +26,8 @@ export function typing(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
   const { target } = event;
   if (!(target instanceof Element)) return false;
-  return target.closest("input, textarea, select, dialog, [contenteditable]") !== null
+  // A dialog that was closed this moment may have the focus still.
+  return target.closest("input, textarea, select, [contenteditable]") !== null
     || target.ownerDocument.querySelector("dialog[open]") !== null;
 }
 

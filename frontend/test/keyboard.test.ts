@@ -6,7 +6,7 @@ beforeEach(() => {
     <a href="/projects" data-go="p">Projects</a><input data-search value="abc">
     <live-stream><button type="button">Pause</button></live-stream>
     <nav class="segments"><a href="?1" id="other">5 min</a><a href="?2" aria-current="true">1 h</a></nav>
-    <dialog id="key-list"></dialog>`;
+    <dialog id="key-list"><button type="button">Close</button></dialog>`;
 });
 
 function press(key: string, on: Element = document.body, more: KeyboardEventInit = {}): KeyboardEvent {
@@ -51,6 +51,13 @@ test("a question mark opens the list of keys, and other keys rest meanwhile", ()
   press("?");
   expect(dialog?.open).toBe(true);
   expect(press("/").defaultPrevented).toBe(false);
+});
+
+test("keys count again as soon as the list is closed, whatever has the focus still", () => {
+  const dialog = document.querySelector("dialog");
+  press("?");
+  dialog?.close();
+  expect(press("/", dialog?.querySelector("button") ?? document.body).defaultPrevented).toBe(true);
 });
 
 test("g and a letter lead to a page, for a moment", () => {

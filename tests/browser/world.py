@@ -131,10 +131,16 @@ class Past:
     def post(self, dsn: str, environment: str = "production", dropped: int = 0) -> None:
         """Everything, in batches; the ledger adds up but for nothing."""
         for _, starts in groupby(self.starts, lambda start_us: start_us // BATCH_US):
-            batch = self._batch(list(starts), environment, dropped)
-            headers = {"Content-Type": "application/json"}
-            answer = fetch(dsn, "POST", json.dumps(batch).encode(), headers)
-            assert answer.status == 202, answer.body
+            self.serve(dsn, list(starts), environment, dropped)
+
+    def serve(
+        self, dsn: str, starts: list[int], environment: str = "production", dropped: int = 0
+    ) -> None:
+        """One batch of requests that began at these moments."""
+        batch = self._batch(starts, environment, dropped)
+        headers = {"Content-Type": "application/json"}
+        answer = fetch(dsn, "POST", json.dumps(batch).encode(), headers)
+        assert answer.status == 202, answer.body
 
     def _batch(self, starts: list[int], environment: str, dropped: int) -> dict[str, Any]:
         self.number += 1

@@ -48,9 +48,9 @@ class Session:
             connection.close()
 
 
-def log_in(url: str, email: str, password: str) -> Answer:
+def log_in(url: str, email: str, password: str, session: Session | None = None) -> Answer:
     """Ask for a page that needs a login, fill in the form it leads to; the page that follows."""
-    session = Session()
+    session = session or Session()
     form_url, page = session.open(url)
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.body.decode())
     assert token, page.body
