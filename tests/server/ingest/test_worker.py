@@ -38,7 +38,7 @@ class FaultyStore(DuckDBStore):
     choke_on = "/poison"
     choke_on_receipts = False
 
-    def append(self, block: Block, position: int) -> None:
+    def append(self, block: Block, position: int | None = None) -> None:
         if self.away:
             self.refused += 1
             raise StoreUnavailableError("no space left on device")

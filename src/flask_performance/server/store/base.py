@@ -83,20 +83,23 @@ class StoreUnavailableError(Exception):
 class EventStore(ABC):
     """Where requests live. Writing is one method, all the rest only reads.
 
-    Every method may be called from any thread. `append` is called by one writer at a time.
+    Every method may be called from any thread. `append` is called by one writer at a time in the
+    embedded home; in the other by any number of processes, but with one block by one at a time.
     """
 
     @abstractmethod
     def position(self) -> int:
-        """The queue position up to which everything has been stored (0: nothing yet)."""
+        """The journal's position up to which everything has been stored (0: nothing yet, or a home
+        that knows blocks by their ids)."""
 
     @abstractmethod
     def has_batch(self, project_id: int, instance: str, number: int) -> bool:
         """Whether this batch of the instance (its wire id) is stored already."""
 
     @abstractmethod
-    def append(self, block: "Block", position: int) -> None:
-        """Store a block and the position that follows it, both or neither, durably.
+    def append(self, block: "Block", position: int | None = None) -> None:
+        """Store a block, all of it or nothing, durably, and once: the embedded home with the
+        position that follows it in its journal, the other one under the block's id.
 
         Raises StoreUnavailableError where waiting may help; any other error is the block's.
         """

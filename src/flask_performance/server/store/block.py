@@ -109,6 +109,8 @@ class Block:
     instances: list[InstanceKey]
     receipts: list[Receipt]
     declarations: list[Declaration] = field(default_factory=list)
+    #: The same whenever its queue hands it out again; empty: it has a position in the journal.
+    id: str = ""
     requests: int = field(init=False)
 
     def __post_init__(self) -> None:

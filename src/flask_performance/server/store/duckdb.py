@@ -1,12 +1,11 @@
 """The embedded home of the event store: one DuckDB file, one process.
 
 ```
-DuckDBAsking           from a filter to SQL; a cursor a question: snapshots keep it
-  DuckDBSingles        about single requests    and writing out of each other's way
-    DuckDBReader       about sets of them
-      DuckDBProcesses  about processes
-        DuckDBFile     opening, memory, transactions
-          DuckDBStore  writing, timed work, one at a time
+ProcessReader       the questions that every home answers alike
+DuckDBAsking        from a filter to SQL; a cursor a question: snapshots keep it and writing
+  DuckDBSingles     about single requests                       out of each other's way
+    DuckDBFile      opening, memory, transactions
+      DuckDBStore   writing, timed work, one at a time
 ```
 """
 
@@ -74,7 +73,9 @@ class DuckDBStore(DuckDBFile):
         with self._writing():
             return number in self._known.of(project_id, instance).batches
 
-    def append(self, block: Block, position: int) -> None:
+    def append(self, block: Block, position: int | None = None) -> None:
+        if position is None:
+            raise ValueError("the embedded event store takes blocks of the journal alone")
         with self._writing(), self._changes(block.project_ids):
             if position <= self._position:
                 return  # stored after all by an attempt that seemed to fail

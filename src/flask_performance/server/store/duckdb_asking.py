@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import msgspec
 
 from flask_performance.wire import OUTCOMES
 
-from .base import EventStore, Filter, StoreUnavailableError
+from .asking import Asking, Sql
+from .base import Filter, StoreUnavailableError
 from .block import OperationKey
-from .conditions import ENVIRONMENT_IS, RELEASE_IS, SINGLE_TERMS, TERMS
+from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .queries import load, named
 from .rollups import OPERATIONS, SIX_US
 from .window import parts, statuses
@@ -29,20 +30,26 @@ class AwayError(StoreUnavailableError, duckdb.Error):
     """For readers the store is unavailable; the writing half, which reads too, mends it."""
 
 
-class Sql(NamedTuple):
-    """A piece of a statement and the parameters that it names."""
-
-    sql: str
-    parameters: dict[str, Any]
-
-
-class DuckDBAsking(EventStore):
+class DuckDBAsking(Asking):
     """The ground that the questions stand on."""
 
+    _own_threshold = OWN_THRESHOLD
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]
     #: By project: single requests from before are deleted.
     _raw_from: dict[int, int]
+    _revisions: dict[int, int]
+
+    def revision(self, project_id: int) -> int:
+        return self._revisions.get(project_id, 0)
+
+    def _statement(self, name: str, **words: str) -> str:
+        return load(name, **words)
+
+    def _operations_of(self, project_ids: Sequence[int]) -> dict[OperationKey, int]:
+        asked = set(project_ids)
+        ids = ((key, id) for key, id in list(self._operations.items()) if key.project_id in asked)
+        return dict(sorted(ids, key=lambda one: one[1]))
 
     def _cells(
         self,

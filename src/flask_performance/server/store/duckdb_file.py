@@ -18,9 +18,10 @@ import duckdb
 from ..settings import SettingsError
 from .base import HOUR_US, StoreUnavailableError
 from .block import OperationKey
-from .duckdb_processes import DuckDBProcesses
+from .duckdb_singles import DuckDBSingles
 from .known import Drop, KnownInstances, Run
 from .migrations import SCHEMA, migrations
+from .process_reader import ProcessReader
 from .queries import load
 
 #: Instances heard within this time are kept in memory; others are recalled from the file.
@@ -48,7 +49,7 @@ def _not_opened(path: Path, error: duckdb.Error) -> str:
     )
 
 
-class DuckDBFile(DuckDBProcesses):
+class DuckDBFile(DuckDBSingles, ProcessReader):
     """The middle of `DuckDBStore`. Raises SettingsError where the file cannot be used."""
 
     def __init__(self, path: Path, *, memory_limit: str = "400MB", threads: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""The questions about sets of requests, answered by DuckDB from rollups as far as they go."""
+"""The questions about sets of requests, answered from rollups as far as they go, for every home."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -8,6 +8,7 @@ import msgspec
 
 from flask_performance.wire import OUTCOMES
 
+from .asking import Asking, Sql
 from .base import (
     DAY_US,
     SILENT_US,
@@ -21,10 +22,6 @@ from .base import (
     StatusStats,
     Thresholds,
 )
-from .conditions import OWN_THRESHOLD
-from .duckdb_asking import Sql
-from .duckdb_singles import DuckDBSingles
-from .queries import load
 from .statistics import (
     NOTHING,
     Columns,
@@ -41,17 +38,13 @@ TIERS: Final = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "ho
 NOT_JUDGED = Sql("", {})
 
 
-class DuckDBReader(DuckDBSingles):
+class Reader(Asking):
     """The questions of an app's pages as a whole, of its operations and of the ledger."""
 
-    _revisions: dict[int, int]
     #: The projects that something is being stored for, or deleted from.
     _changing: frozenset[int] = frozenset()
     #: The last question of `_steps` and its answer.
     _last_steps: tuple[tuple[Filter, int, int], Thresholds | None, Columns] | None = None
-
-    def revision(self, project_id: int) -> int:
-        return self._revisions.get(project_id, 0)
 
     def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
         columns = self._histogram("0", filter, thresholds=thresholds)
@@ -71,23 +64,22 @@ class DuckDBReader(DuckDBSingles):
         exact = thresholds is not None and filter.end_us - filter.start_us < DAY_US
         by_operation = exact or "operation_id" in f"{group} {judged.sql}"
         cells = self._cells(filter, project_ids, together=not by_operation)
-        statement = load("histogram", group=group, judged=judged.sql, cells=cells.sql)
+        statement = self._statement("histogram", group=group, judged=judged.sql, cells=cells.sql)
         return self._columns(statement, cells.parameters | judged.parameters)
 
     def _judged(self, project_id: int, thresholds: Thresholds) -> Sql:
         """The columns that count for Apdex."""
         parameters: dict[str, Any] = {"apdex_us": thresholds.us}
         own = {
-            self._operations[key]: us
-            for key in list(self._operations)
-            if key.project_id == project_id
+            id: us
+            for key, id in (self._operations_of([project_id]) if thresholds.own else {}).items()
             for method, route, us in thresholds.own
             if (key.method, key.route) == (method, route)
         }
         if not own:
-            return Sql(load("apdex", threshold="$apdex_us"), parameters)
+            return Sql(self._statement("apdex", threshold="$apdex_us"), parameters)
         parameters |= {"own_operations": list(own), "own_us": list(own.values())}
-        return Sql(load("apdex", threshold=OWN_THRESHOLD), parameters)
+        return Sql(self._statement("apdex", threshold=self._own_threshold), parameters)
 
     def operations(
         self, filter: Filter, thresholds: Thresholds | None = None
@@ -109,11 +101,9 @@ class DuckDBReader(DuckDBSingles):
         # Read after the question, so that every operation that it found is there; an endpoint that
         # was renamed does not split an operation, and the newest name is shown.
         found: dict[int, list[OperationStats]] = {project_id: [] for project_id in project_ids}
-        keys = sorted(
-            (id, key) for key, id in list(self._operations.items()) if key.project_id in found
-        )
-        newest = {(key.project_id, key.method, key.route): (id, key) for id, key in keys}
-        group_of = {id: newest[key.project_id, key.method, key.route][0] for id, key in keys}
+        ids = self._operations_of(project_ids)
+        newest = {(key.project_id, key.method, key.route): (id, key) for key, id in ids.items()}
+        group_of = {id: newest[key.project_id, key.method, key.route][0] for key, id in ids.items()}
         key_of = dict(newest.values())
         for id, stats in grouped_stats(regrouped(columns, group_of)).items():
             key = key_of[id]
@@ -137,14 +127,16 @@ class DuckDBReader(DuckDBSingles):
         found = {operation: [0] * max(0, end - first) for operation in operations}
         wanted = {
             id: (key.method, key.route)
-            for key, id in list(self._operations.items())
-            if key.project_id == filter.project_id and (key.method, key.route) in found
+            for key, id in self._operations_of([filter.project_id]).items()
+            if (key.method, key.route) in found
         }
         if filter.start_us >= filter.end_us or not wanted:
             return found
         cells = self._cells(filter, step_us=step_us)
         parameters = cells.parameters | {"step_us": step_us, "wanted": list(wanted)}
-        for id, step, requests in self._rows(load("trends", cells=cells.sql), parameters):
+        for id, step, requests in self._rows(
+            self._statement("trends", cells=cells.sql), parameters
+        ):
             found[wanted[id]][step - first] += requests
         return found
 
@@ -176,7 +168,7 @@ class DuckDBReader(DuckDBSingles):
         together = "operation_id" not in judged.sql
         cells = self._cells(filter, step_us=step_us, together=together)
         columns = self._columns(
-            load("series", judged=judged.sql, cells=cells.sql),
+            self._statement("series", judged=judged.sql, cells=cells.sql),
             cells.parameters | judged.parameters | {"step_us": step_us},
         )
         if settled:
@@ -187,7 +179,7 @@ class DuckDBReader(DuckDBSingles):
         conditions = self._conditions("dropped", filter, [filter.project_id])
         window = {"start_us": filter.start_us, "end_us": filter.end_us}
         dropped = self._rows(
-            load("dropped", conditions=conditions.sql), conditions.parameters | window
+            self._statement("dropped", conditions=conditions.sql), conditions.parameters | window
         )
         ledgers = self._ledgers(filter, [filter.project_id])
         stored, waiting, lost, silent = ledgers.get(filter.project_id, (0, 0, 0, 0))
@@ -211,7 +203,7 @@ class DuckDBReader(DuckDBSingles):
             "end_us": filter.end_us,
             "alive_since_us": filter.end_us - SILENT_US,
         }
-        rows = self._rows(load("ledger", conditions=conditions.sql), parameters)
+        rows = self._rows(self._statement("ledger", conditions=conditions.sql), parameters)
         return {project_id: tuple(numbers) for project_id, *numbers in rows}
 
     def pulses(
@@ -244,7 +236,9 @@ class DuckDBReader(DuckDBSingles):
         )
         parameters = cells.parameters | {"from_us": filter.start_us, "step_us": step_us}
         points = {project_id: [0] * steps for project_id in project_ids}
-        for project_id, step, requests in self._rows(load("steps", cells=cells.sql), parameters):
+        for project_id, step, requests in self._rows(
+            self._statement("steps", cells=cells.sql), parameters
+        ):
             points[project_id][step] = requests
         return points
 
@@ -252,19 +246,24 @@ class DuckDBReader(DuckDBSingles):
         return self._last_seen([project_id]).get(project_id)
 
     def _last_seen(self, project_ids: Sequence[int]) -> dict[int, int]:
-        return dict(self._rows(load("last_seen"), {"projects": list(project_ids)}))
+        return dict(self._rows(self._statement("last_seen"), {"projects": list(project_ids)}))
 
     def environments(self, project_id: int) -> list[str]:
-        return [name for (name,) in self._rows(load("environments"), {"project_id": project_id})]
+        return [
+            name
+            for (name,) in self._rows(self._statement("environments"), {"project_id": project_id})
+        ]
 
     def last_seen_by_environment(self, project_id: int) -> dict[str | None, int]:
-        return dict(self._rows(load("last_seen_by_environment"), {"project_id": project_id}))
+        return dict(
+            self._rows(self._statement("last_seen_by_environment"), {"project_id": project_id})
+        )
 
     def rows(self) -> dict[str, int]:
-        return {TIERS[table]: rows for table, rows in self._rows(load("rows"))}
+        return {TIERS[table]: rows for table, rows in self._rows(self._statement("rows"))}
 
     def project_ids(self) -> set[int]:
-        return {project_id for (project_id,) in self._rows(load("project_ids"))}
+        return {project_id for (project_id,) in self._rows(self._statement("project_ids"))}
 
     def statuses(self, filter: Filter) -> list[StatusStats]:
         groups = grouped_stats(self._histogram(f"status * {len(OUTCOMES)} + outcome", filter))
@@ -279,4 +278,6 @@ class DuckDBReader(DuckDBSingles):
         return sorted(found, key=lambda one: (-one.requests, one.status, one.outcome))
 
     def releases(self, project_id: int) -> list[str]:
-        return [name for (name,) in self._rows(load("releases"), {"project_id": project_id})]
+        return [
+            name for (name,) in self._rows(self._statement("releases"), {"project_id": project_id})
+        ]

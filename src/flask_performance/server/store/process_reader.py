@@ -1,11 +1,10 @@
-"""What DuckDB answers about the processes of an app and the routes that they declare."""
+"""The questions about the processes of an app and the routes that they declare, for every home."""
 
 from typing import Any, Final
 
 from .base import SILENT_US, Filter, Release, Spread
-from .duckdb_reader import DuckDBReader
 from .processes import DeclaredRoute, InstanceRow, Usage
-from .queries import load
+from .reader import Reader
 from .statistics import grouped_stats, spread_of
 
 #: Conditions of a filter on a process.
@@ -19,14 +18,14 @@ ENVIRONMENT_TERM: Final = "i.environment = $environment"
 BEFORE: Final = "at_us < $start_us"
 
 
-class DuckDBProcesses(DuckDBReader):
+class ProcessReader(Reader):
     """The questions of the pages of instances and routes."""
 
     def instances(self, filter: Filter, limit: int) -> list[InstanceRow]:
         conditions = self._conditions("receipt", filter, [filter.project_id])
         asked = {name: getattr(filter, name) for name in INSTANCE_TERMS}
         terms = [INSTANCE_TERMS[name] for name, value in asked.items() if value is not None]
-        statement = load(
+        statement = self._statement(
             "instances", conditions=" and ".join([conditions.sql, *terms]), before=BEFORE
         )
         parameters = {
@@ -43,7 +42,7 @@ class DuckDBProcesses(DuckDBReader):
 
     def first_heard(self, filter: Filter, limit: int) -> list[Release]:
         environment = filter.environment
-        statement = load(
+        statement = self._statement(
             "first_heard", conditions=ENVIRONMENT_TERM if environment is not None else "true"
         )
         parameters = {
@@ -61,11 +60,11 @@ class DuckDBProcesses(DuckDBReader):
         return {names[id]: spread_of(stats) for id, stats in grouped_stats(columns).items()}
 
     def declared(self, project_id: int) -> list[DeclaredRoute]:
-        rows = self._named_rows(load("declared"), {"project_id": project_id})
+        rows = self._named_rows(self._statement("declared"), {"project_id": project_id})
         return [DeclaredRoute(**row) for row in rows]
 
     def last_called(self, project_id: int) -> dict[tuple[str, str], int]:
-        rows = self._rows(load("last_called"), {"project_id": project_id})
+        rows = self._rows(self._statement("last_called"), {"project_id": project_id})
         return {(method, route): start_us for method, route, start_us in rows}
 
 
