@@ -2,7 +2,9 @@
 
 Sixty operations with Zipf's shares, log-normal latencies of which some have a slow mode, day and
 night, errors where they are likely, three environments, a release a week, eight processes. Most
-paths repeat: half of the operations have no parameter, the others know a thousand things.
+paths repeat: half of the operations have no parameter, the others know a thousand things. Two
+operations, a tenth of all requests, know their consumers. One request in a hundred matches no
+route: scanners try their few hundred paths again and again, one time in five a new one.
 """
 
 import time
@@ -22,11 +24,19 @@ ENVIRONMENTS: Final = ("production", "staging", "test")
 PROCESSES: Final = 8
 #: Requests of a block; they spread over a stretch of the time, in the order of their start.
 BLOCK: Final = 500_000
+#: Places of the operations whose consumers are known.
+NAMED: Final = (3, 4)
+CONSUMERS: Final = np.array([f"customer-{place}" for place in range(2_000)], dtype=object)
+#: One request in so many matches no route.
+IN_VAIN: Final = 100
+SCANNED: Final = np.array(
+    [f"/wp-content/plugins/{place}.php" for place in range(400)], dtype=object
+)
 METHODS: Final = ("GET", "GET", "GET", "POST", "PUT", "DELETE")
 
 
 def operations() -> list[OperationKey]:
-    """Every other one has a parameter."""
+    """Every other one has a parameter; the last is what matches no route."""
     return [
         OperationKey(
             PROJECT,
@@ -35,7 +45,7 @@ def operations() -> list[OperationKey]:
             f"area{place // 10}.things{place}",
         )
         for place in range(OPERATIONS)
-    ]
+    ] + [OperationKey(PROJECT, "GET", "", None)]
 
 
 def instances(days: int) -> list[InstanceKey]:
@@ -64,10 +74,10 @@ class Traffic:
         shares = 1 / np.arange(1, OPERATIONS + 1)
         self.shares = np.cumsum(shares / shares.sum())
         #: Microseconds in the middle of each operation: 2 ms to 200 ms.
-        self.middle = self.random.lognormal(np.log(15_000), 1.2, OPERATIONS)
+        self.middle = self.random.lognormal(np.log(15_000), 1.2, OPERATIONS + 1)
         paths = [
             [key.route.replace("<int:id>", str(id)) for id in range(THINGS)]
-            for key in self.operations
+            for key in self.operations[:OPERATIONS]
         ]
         self.paths = np.array(paths, dtype=object)
 
@@ -91,6 +101,7 @@ class Traffic:
     def _block(self, number: int, start_us: np.ndarray, sent: np.ndarray) -> Block:
         random, count = self.random, len(start_us)
         operation = np.searchsorted(self.shares, random.random(count)).astype("i4")
+        in_vain = random.integers(0, IN_VAIN, count) == 0
         spread = np.exp(random.standard_normal(count, dtype="f4") * 0.6)
         slow = (operation % 4 == 0) & (random.random(count, dtype="f4") < 0.05)
         duration = np.maximum(80, self.middle[operation] * spread * np.where(slow, 20, 1))
@@ -104,6 +115,10 @@ class Traffic:
         instance = (week * PROCESSES + place).astype("i4")
         path = self.paths[operation, random.zipf(1.3, count) % THINGS]
         path[operation % 2 == 0] = None
+        consumer = CONSUMERS[random.zipf(1.3, count) % len(CONSUMERS)]
+        consumer[~np.isin(operation, NAMED) | in_vain] = None
+        path[in_vain] = self._asked_in_vain(int(in_vain.sum()))
+        operation[in_vain], status[in_vain], duration[in_vain] = OPERATIONS, 404, 300
         known = np.full(count, -1, dtype="i8")
         first_byte = (duration * 0.98).astype("i8")
         columns = {
@@ -117,12 +132,12 @@ class Traffic:
             "first_byte_us": first_byte,
             "request_bytes": known,
             "response_bytes": (operation * 331 + 900 + random.integers(0, 64, count)).astype("i8"),
-            "cpu_us": (duration // 1000 * 400).astype("i8"),
+            "cpu_us": (duration * (0.3 + 0.2 * random.random(count, dtype="f4"))).astype("i8"),
             "queue_us": known,
             "path": path,
             "exception": np.full(count, None, dtype=object),
             "trace_id": np.full(count, None, dtype=object),
-            "consumer": np.full(count, None, dtype=object),
+            "consumer": consumer,
         }
         places, columns["instance"], counts = np.unique(
             instance, return_inverse=True, return_counts=True
@@ -137,6 +152,13 @@ class Traffic:
         ]  # fmt: skip
         heard = [self.instances[one] for one in places]
         return Block(columns, self.operations, heard, receipts)
+
+    def _asked_in_vain(self, count: int) -> np.ndarray:
+        """Paths that scanners try."""
+        paths = SCANNED[self.random.zipf(1.3, count) % len(SCANNED)]
+        new = self.random.integers(0, 5, count) == 0
+        paths[new] = [f"/{number:016x}.env" for number in self.random.integers(0, 2**62, new.sum())]
+        return paths
 
 
 def fill(store: DuckDBStore, requests: int, days: int, end_us: int) -> dict[str, float]:

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from flask_performance.server.settings import SettingsError
+from flask_performance.server.store import duckdb_upkeep
 from flask_performance.server.store.base import (
     DAY_US,
     EventStore,
@@ -25,9 +27,10 @@ from flask_performance.server.store.duckdb import DuckDBStore
 from tests.support.faults import full_disk
 
 from .builders import NOON_US, block
-from .contract import DAY, StoreContract
+from .contract import DAY, StoreContract, everything
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
+from .contract_details import DetailsContract
 from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
 from .contract_rollups import RollupsContract
@@ -43,6 +46,7 @@ class TestDuckDB(
     StoreContract,
     ApdexContract,
     BoundsContract,
+    DetailsContract,
     KeptContract,
     ProcessContract,
     RollupsContract,
@@ -274,6 +278,10 @@ QUESTIONS: dict[str, Callable[[DuckDBStore], int]] = {
     "summary": lambda store: store.summary(HUNDREDS).requests,
     "operations": lambda store: sum(one.requests for one in store.operations(HUNDREDS)),
     "series": lambda store: sum(one.requests for one in store.series(HUNDREDS, MINUTE_US)),
+    "requests": lambda store: len(store.requests(HUNDREDS, 10_000).rows),
+    "measures": lambda store: (
+        found.requests if (found := store.measures(HUNDREDS).get("duration_us")) else 0
+    ),
 }
 
 
@@ -315,10 +323,65 @@ def test_what_is_stored_already_is_seen_before_its_revision_is_told(
     assert QUESTIONS["series"](store) == 100
     monkeypatch.setattr(store, "_revisions", Told(int, store._revisions))
     store.append(hundred(2), 2)
-    assert totals == [[200] * 3]
+    assert totals == [[200] * len(QUESTIONS)]
 
 
-def test_readers_never_see_a_wrong_total(store: DuckDBStore) -> None:
+def test_requests_that_are_sorted_are_the_same_to_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids, pages, totals: before and after requests were written anew, and in a file reopened."""
+    monkeypatch.setattr(duckdb_upkeep, "DETAIL_FROM", 100)
+    monkeypatch.setattr(duckdb_upkeep, "SETTLE", 1_000)
+    world = World(17)
+    filters = [world.filter() for _ in range(20)]
+    with contextlib.closing(open_store(tmp_path)) as store:
+        for _ in range(10):
+            store.append(world.batch(450), world.next_position())
+        before = [everything(store, filter, 100) for filter in filters]
+        store.roll()
+        assert [everything(store, filter, 100) for filter in filters] == before
+        store.maintain(NOON_US)
+        assert store._marks() == {"rolled": 4_500, "detailed": 4_500, "settled": 4_000}
+        assert [everything(store, filter, 100) for filter in filters] == before
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert [everything(store, filter, 100) for filter in filters] == before
+        for filter in filters:
+            assert_stats(store.summary(filter), world.matching(filter))
+        store.delete_project(1)
+        store.append(world.batch(450, project_id=2), world.next_position())
+        store.roll()
+        store.maintain(NOON_US)
+        assert store.summary(DAY).requests == 0
+        filter = msgspec.structs.replace(DAY, project_id=2)
+        assert_stats(store.summary(filter), world.matching(filter))
+
+
+def fail_after_deleting(store: DuckDBStore) -> None:
+    with store._beside() as connection:
+        connection.execute("delete from request")
+        raise duckdb.IOException("no space left on the device")
+
+
+def test_blocks_are_stored_while_requests_are_sorted(
+    store: DuckDBStore,
+) -> None:
+    """Sorting takes long, and an acknowledged batch is visible within a second."""
+    store.append(hundred(1), 1)
+    with store._beside() as connection:
+        connection.execute("update meta set value = value + 1 where name = 'settled'")
+        store.append(hundred(2), 2)
+        assert store.summary(HUNDREDS).requests == 200
+    assert store._marks()["settled"] == 1
+    with pytest.raises(StoreUnavailableError):
+        fail_after_deleting(store)
+    assert store.summary(HUNDREDS).requests == 200
+
+
+def test_readers_never_see_a_wrong_total(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_upkeep, "DETAIL_FROM", 50)
+    monkeypatch.setattr(duckdb_upkeep, "SETTLE", 300)
     done = threading.Event()
     with ThreadPoolExecutor() as pool:
         readers = [pool.submit(ask_until, done, store) for _ in range(2)]
@@ -334,4 +397,4 @@ def test_readers_never_see_a_wrong_total(store: DuckDBStore) -> None:
         totals = [total for _, total in answers]
         assert [answer for answer in answers if answer[1] % 100] == []
         assert totals == sorted(totals)
-    assert [ask(store) for ask in QUESTIONS.values()] == [4000] * 3
+    assert [ask(store) for ask in QUESTIONS.values()] == [4000] * len(QUESTIONS)

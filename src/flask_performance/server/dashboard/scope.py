@@ -8,7 +8,7 @@ from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.hints import Routes, routes_of
 from flask_performance.server.store import living
 from flask_performance.server.store.base import (
-    HOUR_US,
+    DAY_US,
     ConsumerStats,
     EventStore,
     Heatmap,
@@ -41,8 +41,8 @@ PAGE_OF_REQUESTS = 50
 FIRST_REQUESTS = 10
 FIRST_CONSUMERS = 10
 UNMATCHED_PATHS = 200
-#: A step that holds every window; whole hours, so that rollups answer it.
-ALL_IN_ONE_US = 10**9 * HOUR_US
+#: A step that holds every window; whole days, so that rollups answer it.
+ALL_IN_ONE_US = 10**7 * DAY_US
 #: What stands behind a project's path.
 REQUESTS_PAGE = "/requests"
 OPERATION_PAGE = "/operations"

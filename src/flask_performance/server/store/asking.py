@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .base import EventStore, Filter
 from .block import OperationKey
-from .shapes import HOUR_US
+from .shapes import DAY_US
 from .statistics import Columns
 
 
@@ -51,7 +51,7 @@ class Asking(EventStore):
         self,
         filter: Filter,
         project_ids: Sequence[int] | None = None,
-        step_us: int = 6 * HOUR_US,
+        step_us: int = DAY_US,
         together: bool = False,
     ) -> Sql:
         """The requests of a window, as few rows as its length allows. `together`: the operation of

@@ -199,7 +199,11 @@ class EventStore(ABC):
 
     @abstractmethod
     def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
-        """Who asked, as far as the app says it: those with the most total time."""
+        """Who asked, as far as the app says it: those with the most total time.
+
+        In windows of up to a day all are counted. In longer ones a home may leave out what a
+        consumer did in hours in which twenty others took more time of the same operation.
+        """
 
     @abstractmethod
     def instances(self, filter: Filter, limit: int) -> list[InstanceRow]:
@@ -225,7 +229,8 @@ class EventStore(ABC):
         (404 and the like), and those answered with 405 or 308.
 
         Whatever strangers send, it holds a bounded number of paths in memory. Every path with at
-        least a thousandth of these requests is found, and its numbers are exact.
+        least two thousandths of these requests is found. Its number is exact where strangers did
+        not try a thousand paths at once; else it may be too low, by a thousandth of them at most.
         """
 
     @abstractmethod
@@ -259,7 +264,8 @@ class EventStore(ABC):
 
     @abstractmethod
     def maintain(self, now_us: int) -> None:
-        """Timed work: merge partial rollups of closed minutes, give space back."""
+        """Timed work: merge partial rollups, arrange what is stored so that it takes less room and
+        is found sooner. Answers do not change, but within the bounds that they state."""
 
     @abstractmethod
     def close(self) -> None: ...

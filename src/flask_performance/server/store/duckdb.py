@@ -1,11 +1,13 @@
 """The embedded home of the event store: one DuckDB file, one process.
 
 ```
-ProcessReader       the questions that every home answers alike
-DuckDBAsking        from a filter to SQL; a cursor a question: snapshots keep it and writing
-  DuckDBSingles     about single requests                       out of each other's way
-    DuckDBFile      opening, memory, transactions
-      DuckDBStore   writing, timed work, one at a time
+ProcessReader         the questions that every home answers alike
+DuckDBAsking          from a filter to SQL; a cursor a question: snapshots keep it and writing
+  DuckDBSingles       about single requests                       out of each other's way
+    DuckDBDetailed    about what only they know
+      DuckDBFile      opening, memory, transactions
+        DuckDBUpkeep  rolling up, merging, sorting
+          DuckDBStore writing and deleting, one at a time
 ```
 """
 
@@ -20,25 +22,23 @@ import numpy as np
 from .base import DAY_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableError
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
 from .bounds import bounded
+from .details import DETAILS, WIDTH_US
 from .duckdb_columns import append_processes, declare_routes, registered
 from .duckdb_export import exported
-from .duckdb_file import RAW_FROM, REMEMBER_US, DuckDBFile
+from .duckdb_file import RAW_FROM
 from .duckdb_room import TIERS, oldest, used_bytes
+from .duckdb_upkeep import DuckDBUpkeep
 from .known import KnownInstance
 from .queries import load, named
 from .rollups import ROLLUPS, Tier
 
-#: Receipts and drops older than this are merged by minute.
-RECEIPTS_MERGE_US: Final = 10 * MINUTE_US
-#: Tables of which `maintain` merges rows by minute.
-MERGED: Final = ("receipt", "dropped", "process")
 RECEIPT_COLUMNS: Final = (
     "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
     "refused", "waiting", "final",
 )  # fmt: skip
 TABLES_OF_A_PROJECT: Final = (
-    *(rollup.table for rollup in ROLLUPS), "request", "receipt", "dropped", "process", "route",
-    "operation", "instance",
+    *(rollup.table for rollup in ROLLUPS), *DETAILS.values(), "request", "receipt",
+    "dropped", "process", "route", "operation", "instance",
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _insert(
         connection.execute(f"insert into {table} by name from block")  # nosec B608
 
 
-class DuckDBStore(DuckDBFile):
+class DuckDBStore(DuckDBUpkeep):
     """`EventStore` in a file. Raises SettingsError where the file cannot be used."""
 
     # -- writing ---------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class DuckDBStore(DuckDBFile):
     @contextlib.contextmanager
     def still(self) -> Iterator[Path]:
         """The file, which holds everything that is stored, and does not change meanwhile."""
-        with self._writing():
+        with self._alone():
             self._checkpoint()  # else the rest is in the log beside it
             yield self._path
 
@@ -210,79 +210,37 @@ class DuckDBStore(DuckDBFile):
         None: the tier is empty. What is not in the rollups stays. Raises StoreUnavailableError.
         """
         projects = self.project_ids()
-        with self._writing(), self._changes(projects):
-            rolled = self._meta("rolled")
+        with self._alone(), self._changes(projects):
+            detailed = self._detail_all()
             with self._transaction() as connection:
-                before_us = oldest(connection, tier, share, rolled)
+                before_us = oldest(connection, tier, share, detailed)
                 if before_us is None:
                     return None
                 for table, width_us, condition in TIERS[tier]:
                     words = {"table": table, "width": str(width_us), "condition": condition}
                     statement = load("forget_all", **words)
-                    parameters = {"before_us": before_us, "rolled": rolled}
+                    parameters = {"before_us": before_us, "detailed": detailed}
                     connection.execute(statement, named(statement, parameters))
                 if tier == "raw":
                     self._note_raw_from(connection, projects, before_us)
             self._checkpoint()  # from then on the blocks are used again
         return before_us
 
-    # -- timed work ------------------------------------------------------------------------------
-
-    def roll(self) -> None:
-        with self._writing():
-            rolled, upto = self._meta("rolled"), self._next_request - 1
-            if rolled == upto:
-                return
-            ids = {"rolled": rolled, "upto": upto}
-            with self._transaction() as connection:
-                connection.execute(load("note_called"), ids)
-                connection.execute(load("roll_fresh"), ids)
-                for rollup in ROLLUPS:
-                    words = {"table": rollup.table, "width": str(rollup.width_us)}
-                    connection.execute(load("roll", keys=rollup.keys, **words))
-                    connection.execute(load("note_unmerged", **words))
-                connection.execute("drop table fresh")
-                connection.execute(
-                    "update meta set value = $upto where name = 'rolled'", {"upto": upto}
-                )
-            self._load_unmerged()
-
-    def maintain(self, now_us: int) -> None:
-        for rollup in ROLLUPS:
-            statements = load("merge_rollup", table=rollup.table, keys=rollup.keys)
-            with self._writing():
-                self._merge(rollup.table, statements, list(self._unmerged[rollup.table]))
-        closed_us = now_us - RECEIPTS_MERGE_US
-        for table in MERGED:
-            statements = load(f"merge_{table}", width=str(MINUTE_US))
-            with self._writing():
-                closed = [step for step in self._unmerged[table] if step + MINUTE_US <= closed_us]
-                self._merge(table, statements, closed)
-        with self._writing():
-            self._known.forget_silent(now_us - REMEMBER_US)
-
-    def _merge(self, table: str, statements: str, steps: list[int]) -> None:
-        """Merge the rows of some steps of a table, a key a row."""
-        if not steps:
-            return
-        done = 'delete from unmerged where "table" = $table and list_contains($steps, step_us)'
-        with self._transaction() as connection:
-            for statement in statements.split(";\n"):
-                connection.execute(statement, named(statement, {"steps": steps}))
-            connection.execute(done, {"table": table, "steps": steps})
-        self._unmerged[table].difference_update(steps)
+    # -- forgetting ------------------------------------------------------------------------------
 
     def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
         for project_id, retention in kept.items():
             ledger_days = max(retention.hours_days, LEDGER_DAYS)
             days_of = {"minutes": retention.minutes_days, "hours": retention.hours_days}
             raw_us = now_us - retention.raw_days * DAY_US
-            self._forget("request", project_id, raw_us, condition="id <= $rolled")
+            self._forget("request", project_id, raw_us, condition="id <= $detailed")
             for rollup in ROLLUPS:
                 # A step is kept until all of it is too old.
                 before_us = rollup.whole_us(now_us - days_of[rollup.tier] * DAY_US)
                 self._forget(rollup.table, project_id, before_us)
             minutes_us = now_us - retention.minutes_days * DAY_US
+            for table in DETAILS.values():
+                self._forget(table, project_id, minutes_us // WIDTH_US * WIDTH_US)
             self._forget("process", project_id, minutes_us, time="at_us")
             self._forget("route", project_id, now_us - ledger_days * DAY_US, time="last_us")
             for table in ("dropped", "receipt"):
@@ -298,13 +256,16 @@ class DuckDBStore(DuckDBFile):
     ) -> None:
         """Delete a project's rows of a table from before a moment, if there are any."""
         words = {"table": table, "time": time, "condition": condition}
-        with self._writing():
+        with self._alone():
             parameters = {
-                "project_id": project_id, "before_us": before_us, "rolled": self._meta("rolled"),
-            }  # fmt: skip
+                "project_id": project_id,
+                "before_us": before_us,
+                "detailed": self._next_request,
+            }
             asked = load("forgettable", **words)
             if not self._rows(asked, named(asked, parameters))[0][0]:
                 return
+            parameters["detailed"] = self._detail_all()
             with self._changes({project_id}), self._transaction() as connection:
                 statement = load("forget", **words)
                 connection.execute(statement, named(statement, parameters))
@@ -324,11 +285,11 @@ class DuckDBStore(DuckDBFile):
 
     def _forget_ledger(self, table: str, project_id: int, before_us: int) -> None:
         parameters = {"project_id": project_id, "before_us": before_us}
-        with self._writing(), self._transaction() as connection:
+        with self._alone(), self._transaction() as connection:
             connection.execute(load("forget_ledger", table=table), parameters)
 
     def delete_project(self, project_id: int) -> None:
-        with self._writing(), self._changes({project_id}):
+        with self._alone(), self._changes({project_id}):
             with self._transaction() as connection:
                 for table in TABLES_OF_A_PROJECT:
                     connection.execute(

@@ -1,8 +1,9 @@
 """How DuckDB is asked: from a filter to SQL, and a connection for every question."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import msgspec
@@ -10,11 +11,11 @@ import msgspec
 from flask_performance.wire import OUTCOMES
 
 from .asking import Asking, Sql
-from .base import Filter, StoreUnavailableError
+from .base import DAY_US, Filter, StoreUnavailableError
 from .block import OperationKey
 from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .queries import load, named
-from .rollups import OPERATIONS, SIX_US
+from .rollups import OPERATIONS
 from .window import parts, statuses
 
 #: Not enough memory for a question, a disk that does not answer, a file that is being closed.
@@ -24,6 +25,9 @@ AWAY = (
     duckdb.ConnectionException,
     duckdb.FatalException,
 )
+
+#: A parameter that says up to which request rollups go.
+MARK: Final = re.compile(r"\$(rolled|detailed)\b")
 
 
 class AwayError(StoreUnavailableError, duckdb.Error):
@@ -55,7 +59,7 @@ class DuckDBAsking(Asking):
         self,
         filter: Filter,
         project_ids: Sequence[int] | None = None,
-        step_us: int = SIX_US,
+        step_us: int = DAY_US,
         together: bool = False,
     ) -> Sql:
         """The requests of a window, as few rows as its length allows. `together`: the operation of
@@ -150,10 +154,9 @@ class DuckDBAsking(Asking):
         self, connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]
     ) -> duckdb.DuckDBPyConnection:
         """Ask; what is in the rollups and what is not yet are read from the same snapshot."""
-        if "$rolled" in statement and "rolled" not in parameters:
+        if MARK.search(statement):
             connection.begin()
-            rolled = connection.execute(load("rolled")).fetchall()[0][0]
-            parameters = parameters | {"rolled": rolled}
+            parameters = dict(connection.execute(load("marks")).fetchall()) | parameters
         return connection.execute(statement, named(statement, parameters))
 
     def _named_rows(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ import duckdb
 from ..settings import SettingsError
 from .base import HOUR_US, StoreUnavailableError
 from .block import OperationKey
-from .duckdb_singles import DuckDBSingles
+from .duckdb_detailed import DuckDBDetailed
 from .known import Drop, KnownInstances, Run
 from .migrations import SCHEMA, migrations
 from .process_reader import ProcessReader
@@ -49,7 +49,7 @@ def _not_opened(path: Path, error: duckdb.Error) -> str:
     )
 
 
-class DuckDBFile(DuckDBSingles, ProcessReader):
+class DuckDBFile(DuckDBDetailed, ProcessReader):
     """The middle of `DuckDBStore`. Raises SettingsError where the file cannot be used."""
 
     def __init__(self, path: Path, *, memory_limit: str = "400MB", threads: int = 2) -> None:
@@ -59,7 +59,11 @@ class DuckDBFile(DuckDBSingles, ProcessReader):
             "threads": threads,
         }
         self._write = threading.Lock()
+        #: Held while requests that are stored are deleted or written anew; taken before `_write`.
+        self._arranging = threading.Lock()
         self._revisions: defaultdict[int, int] = defaultdict(int)
+        #: When the steps of a table that had not ended were merged last.
+        self._merged_us: dict[str, int] = {}
         #: DuckDB refuses everything after a fatal error, until the file is opened anew.
         self._reopen = False
         try:
@@ -91,7 +95,9 @@ class DuckDBFile(DuckDBSingles, ProcessReader):
         self._connection.begin()
         self._connection.execute(load("schema"))
         self._connection.execute(
-            "insert into meta values ('schema', ?), ('position', 0), ('rolled', 0)", [SCHEMA]
+            "insert into meta values ('schema', ?), ('position', 0), ('rolled', 0), "
+            "('detailed', 0), ('settled', 0)",
+            [SCHEMA],
         )
         self._connection.commit()
 
@@ -185,6 +191,25 @@ class DuckDBFile(DuckDBSingles, ProcessReader):
                 raise StoreUnavailableError(_first_line(error)) from error
 
     @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """As `_writing`, and nothing is written beside it. Raises StoreUnavailableError."""
+        with self._arranging, self._writing():
+            yield
+
+    @contextlib.contextmanager
+    def _beside(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction that takes long: blocks are stored meanwhile. It may change only what
+        nothing else changes but `_alone`. Raises StoreUnavailableError."""
+        with self._arranging:
+            try:
+                with self._connection.cursor() as connection:
+                    connection.begin()
+                    yield connection
+                    connection.commit()
+            except WAITING_HELPS as error:
+                raise StoreUnavailableError(_first_line(error)) from error
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """All or nothing, in the file and in memory. Raises StoreUnavailableError."""
         try:
@@ -228,5 +253,5 @@ class DuckDBFile(DuckDBSingles, ProcessReader):
             self._undo()
 
     def close(self) -> None:
-        with self._write:
+        with self._arranging, self._write:
             self._connection.close()

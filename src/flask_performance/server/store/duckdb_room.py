@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import duckdb
 
-from .queries import load
+from .details import DETAILS, WIDTH_US
+from .queries import load, named
 from .rollups import ROLLUPS, Tier
 
 
@@ -24,13 +25,15 @@ class Aged(NamedTuple):
     condition: str
 
 
-#: The tiers, those that go first before those that go last. By a tier's first table it is told how
-#: old the tier is: the coarsest, whose steps end last, so that no other has rows when it has none.
+#: The tiers, those that go first before those that go last. By a tier's first table that has rows
+#: it is told how old the tier is: the coarsest, whose steps end last.
 TIERS: Final[dict[Tier, list[Aged]]] = {
-    "raw": [Aged("request", 1, "id <= $rolled")],
+    "raw": [Aged("request", 1, "id <= $detailed")],
     "minutes": [],
     "hours": [],
 }
+for _table in DETAILS.values():
+    TIERS["minutes"].append(Aged(_table, WIDTH_US, "true"))
 for _rollup in reversed(ROLLUPS):
     TIERS[_rollup.tier].append(Aged(_rollup.table, _rollup.width_us, "true"))
 
@@ -49,14 +52,16 @@ def used_bytes(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 
 def oldest(
-    connection: duckdb.DuckDBPyConnection, tier: Tier, share: float, rolled: int
+    connection: duckdb.DuckDBPyConnection, tier: Tier, share: float, detailed: int
 ) -> int | None:
     """The moment before which about this share of a tier's rows began; None: there is nothing."""
-    table, width_us, condition = TIERS[tier][0]
-    statement = load("oldest", table=table, condition=condition)
-    parameters = {"share": share} | ({"rolled": rolled} if "$rolled" in statement else {})
-    found = connection.execute(statement, parameters).fetchall()[0][0]
-    return None if found is None else int(found) + width_us
+    for table, width_us, condition in TIERS[tier]:
+        statement = load("oldest", table=table, condition=condition)
+        parameters = named(statement, {"share": share, "detailed": detailed})
+        found = connection.execute(statement, parameters).fetchall()[0][0]
+        if found is not None:
+            return int(found) + width_us
+    return None
 
 
 def shrink(path: Path, most: int) -> tuple[int, int] | None:

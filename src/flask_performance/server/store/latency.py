@@ -21,10 +21,10 @@ PERCENTS: Final = (50, 95, 99)
 BUCKET_SQL: Final = (
     f"case when duration_us > 1 then ceil(ln(duration_us) / {LN_GAMMA!r})::smallint else 0 end"
 )
+#: The duration that a bucket stands for.
+MIDDLE_SQL: Final = f"2 * power({GAMMA!r}, bucket) / {GAMMA + 1!r}"
 #: The duration that a cell of some requests in one bucket stands for; one request's is its own.
-TYPICAL_SQL: Final = (
-    f"case when requests = 1 then duration_us else 2 * power({GAMMA!r}, bucket) / {GAMMA + 1!r} end"
-)
+TYPICAL_SQL: Final = f"case when requests = 1 then duration_us else {MIDDLE_SQL} end"
 
 Numbers = NDArray[Any]
 

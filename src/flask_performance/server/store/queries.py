@@ -8,16 +8,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .latency import BUCKET_SQL, TYPICAL_SQL
+from .latency import BUCKET_SQL, MIDDLE_SQL, TYPICAL_SQL
 
 FOLDER = Path(__file__).parent / "sql"
+#: Pieces that come in many queries.
+LATENCY = {"bucket": BUCKET_SQL, "typical": TYPICAL_SQL, "middle": MIDDLE_SQL}
 
 
 @cache
 def load(name: str, **words: str) -> str:
     """The text of `sql/<name>.sql`."""
     text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    for word, value in {**words, "bucket": BUCKET_SQL, "typical": TYPICAL_SQL}.items():
+    for word, value in {**words, **LATENCY}.items():
         text = text.replace(f"@{word}", value)
     return text
 

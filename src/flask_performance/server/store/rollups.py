@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-from .base import HOUR_US, MINUTE_US
+from .base import DAY_US, HOUR_US, MINUTE_US
 
 Tier = Literal["raw", "minutes", "hours"]
 TEN_US: Final = 10 * MINUTE_US
@@ -30,6 +30,7 @@ OPERATIONS: Final = (
     Rollup("rollup_minute", MINUTE_US, "minutes", BY_OPERATION),
     Rollup("rollup_hour", HOUR_US, "hours", BY_OPERATION),
     Rollup("rollup_six", SIX_US, "hours", BY_OPERATION),
+    Rollup("rollup_day", DAY_US, "hours", BY_OPERATION),
 )
 #: … and all of them together, for the many questions that ask for none.
 TOTALS: Final = (

@@ -37,7 +37,7 @@ def parts(
     inner = (filter.start_us, filter.end_us)
     within: Rollup | None = None
     for rollup in _fitting(filter, step_us, together, raw_from_us):
-        whole = _inside(*inner, rollup.width_us)
+        whole = inside(*inner, rollup.width_us)
         if whole[0] == whole[1]:
             break
         found += [Part(within, inner[0], whole[0]), Part(within, whole[1], inner[1])]
@@ -58,7 +58,7 @@ def _fitting(filter: Filter, step_us: int, together: bool, raw_from_us: int) -> 
     return [rollup for rollup in levels if step_us % rollup.width_us == 0]
 
 
-def _inside(start: int, end: int, width: int) -> tuple[int, int]:
+def inside(start: int, end: int, width: int) -> tuple[int, int]:
     """The largest aligned window inside another; an empty one lies at its end."""
     first, last = -(-start // width) * width, end // width * width
     return (first, last) if first < last else (end, end)

@@ -1,14 +1,16 @@
 -- The consumers with the most total time, each with its histogram.
-with found as (
-    select c.consumer, c.status, c.outcome, c.duration_us from request c
-    where c.start_us >= $start_us and c.start_us < $end_us and c.consumer is not null and @conditions
+with found as (@singles),
+cells as (
+    select consumer, @bucket as bucket, 1 as requests, if(status >= 500 or outcome = 2, 1, 0) as errors, duration_us
+    from found where consumer is not null
+    union all @details
 ),
-ranked as (
-    select consumer, row_number() over (order by sum(duration_us) desc, consumer) as place
-    from found group by consumer
-)
-select place as "group", @bucket as bucket, any_value(consumer) as consumer, count(*)::bigint as requests,
-       count(*) filter (where status >= 500 or outcome = 2)::bigint as errors, sum(duration_us)::double as duration_us
-from found join ranked using (consumer)
-where place <= $limit
-group by "group", bucket order by "group", bucket
+merged as (
+    select consumer, bucket, sum(requests)::bigint as requests, sum(errors)::bigint as errors,
+           sum(duration_us)::double as duration_us
+    from cells group by consumer, bucket
+),
+totals as (select *, sum(duration_us) over (partition by consumer) as total from merged)
+select dense_rank() over (order by total desc, consumer) as "group", * exclude (total) from totals
+qualify "group" <= $limit
+order by "group", bucket

@@ -1,4 +1,4 @@
--- Note the steps of @table that what is fresh lies in, for `maintain` to merge.
+-- Note the steps of @table that what is in @fresh lies in, for `maintain` to merge.
 insert into unmerged
-select distinct '@table', start_us // @width * @width from fresh
+select distinct '@table', start_us // @width * @width from @fresh
 except select "table", step_us from unmerged

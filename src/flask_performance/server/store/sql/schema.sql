@@ -1,7 +1,8 @@
 -- The event store's tables in DuckDB. Times: UTC microseconds; durations: microseconds; sizes: bytes.
 
--- Facts about this file: `schema` (its version), `position` (up to where the queue is stored) and
--- `rolled` (the newest request that is in the rollups).
+-- Facts about this file: `schema` (its version), `position` (up to where the queue is stored), `rolled` (the
+-- newest request that is in the rollups), `detailed` (the same of the details) and `settled` (of those that are
+-- written anew, sorted by operation).
 create table if not exists meta (name varchar primary key, value bigint not null);
 
 -- method + route of a project, once for every endpoint it had. `last_us`: the newest start of its requests
@@ -42,6 +43,9 @@ create table if not exists rollup_hour as from rollup_minute limit 0;
 -- The same by six hours.
 create table if not exists rollup_six as from rollup_minute limit 0;
 
+-- The same by day.
+create table if not exists rollup_day as from rollup_minute limit 0;
+
 -- All operations together by ten minutes: most questions ask for no operation, and have a tenth of the rows to read.
 create table if not exists total_ten (
     project_id integer, start_us bigint, environment varchar, release varchar, status smallint, outcome tinyint,
@@ -51,6 +55,26 @@ create table if not exists total_ten (
 -- The same by hour and by six hours.
 create table if not exists total_hour as from total_ten limit 0;
 create table if not exists total_six as from total_ten limit 0;
+
+-- The details of six hours, which single requests know beside their duration. How each measure spreads, numbered as
+-- in `shapes.MEASURES`; bucket -1 holds zeros. Nobody asks for their sum.
+create table if not exists measure_six (
+    project_id integer, start_us bigint, operation_id integer, environment varchar, release varchar,
+    measure tinyint, bucket smallint, requests bigint
+);
+
+-- The consumers with the most time of every operation, environment and release: whoever has a DSN chooses their names.
+create table if not exists consumer_six (
+    project_id integer, start_us bigint, operation_id integer, environment varchar, release varchar,
+    consumer varchar, bucket smallint, requests bigint, errors bigint, duration_us double
+);
+
+-- The paths that were asked for in vain most often in every environment, null where it equals the route. `consumer`:
+-- the one who asked last of those that are named, at `named_us`; `several`: others asked as well.
+create table if not exists unmatched_six (
+    project_id integer, start_us bigint, operation_id integer, environment varchar, release varchar, status smallint,
+    path varchar, requests bigint, last_us bigint, consumer varchar, named_us bigint, several boolean
+);
 
 -- Batches received (`first` to `last` of one instance): what the client says it sent, what we stored.
 -- `refused`: what we dropped ourselves. `sent` counts since the instance's batch before, `sent_total` since the process started.

@@ -1,16 +1,23 @@
 -- The paths that most requests asked for in vain. Strangers choose paths: a sketch of a few thousand
--- counters (space saving) picks the frequent ones, a second look counts those exactly.
-with asked as not materialized (
-    select c.*, hash(c.operation_id, c.status, c.path) as key
-    from request c
-    where c.start_us >= $start_us and c.start_us < $end_us and @conditions
-      and (c.status in (308, 405) or (c.status >= 300 and list_contains($nowhere::integer[], c.operation_id)))
+-- counters (space saving) picks the frequent ones, a second look counts those exactly. The details did
+-- the same for what they have.
+with asked as not materialized (select *, hash(operation_id, status, path) as key from (@singles)),
+merged as (@details),
+frequent as (
+    select unnest(approx_top_k(key, 1000)) as key from asked
+    union select hash(operation_id, status, path) from merged
 ),
-frequent as (select unnest(approx_top_k(key, 1000)) as key from asked)
-select o.method, coalesce(a.path, o.route) as path, a.status, count(*) as requests, max(a.start_us) as last_us,
-       arg_max(a.consumer, a.start_us) as consumer, min(a.consumer) is distinct from max(a.consumer) as several
-from asked a join operation o on o.id = a.operation_id
-where a.key in (select key from frequent)
+cells as (
+    select operation_id, status, path, count(*) as requests, max(start_us) as last_us,
+           arg_max(consumer, start_us) as consumer, max(start_us) filter (consumer is not null) as named_us,
+           min(consumer) is distinct from max(consumer) as several
+    from asked where key in (select key from frequent) group by all
+    union all from merged
+)
+select o.method, coalesce(c.path, o.route) as path, c.status, sum(c.requests)::bigint as requests, max(c.last_us) as last_us,
+       arg_max(c.consumer, c.named_us) as consumer,
+       bool_or(c.several) or min(c.consumer) is distinct from max(c.consumer) as several
+from cells c join operation o on o.id = c.operation_id
 group by all
-order by requests desc, last_us desc, path, o.method, a.status
+order by requests desc, last_us desc, path, o.method, c.status
 limit $limit

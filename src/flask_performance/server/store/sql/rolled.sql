@@ -1,2 +1,0 @@
--- The newest request that is in the rollups.
-select value from meta where name = 'rolled'
