@@ -23,6 +23,17 @@ export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** A share (0 to 1) in per cent, without the sign; what is not zero never reads as zero. */
+export function percent(share: number): string {
+  return share > 0 && share < 0.0001 ? "< 0.01" : significant(share * 100);
+}
+
+/** Two digits, as everybody writes it; what is not perfect never reads as 1. */
+export function apdex(value: number | null | undefined): string {
+  if (value == null) return MISSING;
+  return (value === 0 || value === 1 ? value : Math.min(0.99, Math.max(0.01, value))).toFixed(2);
+}
+
 /** Outside of these a number is too long to read, and for its place: it takes its own unit along. */
 const LEAST = 0.001;
 const MOST = 100_000;

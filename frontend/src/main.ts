@@ -3,6 +3,8 @@ import htmx from "htmx.org";
 import "uplot/dist/uPlot.min.css";
 import "./styles/main.css";
 
+import { ApdexChart } from "./charts/apdex";
+import { ErrorsChart } from "./charts/errors";
 import { HeatmapChart } from "./charts/heatmap";
 import { LatencyChart } from "./charts/latency";
 import { ThroughputChart } from "./charts/throughput";
@@ -39,6 +41,8 @@ customElements.define("new-team", NewTeam);
 customElements.define("throughput-chart", ThroughputChart);
 customElements.define("latency-chart", LatencyChart);
 customElements.define("heatmap-chart", HeatmapChart);
+customElements.define("errors-chart", ErrorsChart);
+customElements.define("apdex-chart", ApdexChart);
 customElements.define("first-request", FirstRequest);
 customElements.define("tool-bar", ToolBar);
 customElements.define("live-stream", LiveStream);

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { stack } from "../src/charts/throughput";
 import { bandsOf, marks, shade } from "../src/charts/heatmap";
+import { placeNames, releaseRows, shortName } from "../src/charts/releases";
 import { timeLabel } from "../src/charts/axes";
 import { zoomUrl } from "../src/charts/zoom";
 
@@ -63,4 +64,21 @@ test("a box takes every band that it touches, and no other", () => {
   expect(bandsOf(edges, 150, 401)).toEqual([0, 3]);
   expect(bandsOf(edges, 200, 400)).toEqual([1, 2]);
   expect(bandsOf(edges, 20, 9_000)).toEqual([0, 3]);
+});
+
+test("names of releases stand on their lines, and none runs into a newer one", () => {
+  expect(placeNames([100, 300], [40, 40], 0, 500)).toEqual([80, 280]);
+  expect(placeNames([100, 130], [40, 40], 0, 500)).toEqual([null, 110]);
+  expect(placeNames([10, 495], [40, 40], 0, 500)).toEqual([0, 460]);
+  expect(placeNames([], [], 0, 500)).toEqual([]);
+});
+
+test("a long name is cut where a line carries it, and whole in the tooltip of its step", () => {
+  expect(shortName("2026.11.25")).toBe("2026.11.25");
+  expect(shortName("9f3c2ab177de01f3c2")).toHaveLength(14);
+  const marks = [90, 100, 109.9, 110].map((at) => ({ at, name: `r${at}` }));
+  expect(releaseRows(marks, 100, 10).map(({ value }) => value)).toEqual(["r100", "r109.9"]);
+  const many = [...Array(6).keys()].map((n) => ({ at: 100 + n, name: `r${n}` }));
+  expect(releaseRows(many, 100, 10).map(({ value }) => value)).toEqual(
+    ["r2", "r3", "r4", "r5", "2 more"]);
 });

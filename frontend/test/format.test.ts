@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { age, axisLabel, count, duration, measure, significant } from "../src/format";
+import { age, apdex, axisLabel, count, duration, measure, percent, significant } from "../src/format";
 import durations from "../../tests/server/dashboard/durations.json";
+import shares from "../../tests/server/dashboard/shares.json";
 import cases from "../../tests/server/dashboard/numbers.json";
 
 describe("numbers read as in the first paint", () => {
@@ -14,6 +15,11 @@ describe("numbers read as in the first paint", () => {
       expect(measure(value, { symbol, size })).toBe(text);
     },
   );
+
+  test.each(shares as [number, string, string][])("%d is %s %%, an Apdex of %s", (share, per_cent, text) => {
+    expect(percent(share)).toBe(per_cent);
+    expect(apdex(share)).toBe(text);
+  });
 
   test("a duration alone has one unit", () => {
     expect(duration(1_240, { symbol: "ms", size: 1_000 })).toBe("1.24 ms");

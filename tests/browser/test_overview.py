@@ -1,7 +1,9 @@
 """The overview of a project: live, filtered, sorted, zoomed, and honest about a lost connection."""
 
 import re
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -11,7 +13,7 @@ from tests.support.platform import Platform
 from tests.support.waiting import wait_for
 
 from .person import Person
-from .world import Past, monitored_app
+from .world import Past, monitored_app, post_rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -153,6 +155,31 @@ def test_dragging_zooms_and_a_double_click_goes_back(overview: Page) -> None:
     overview.locator("throughput-chart .u-over").dblclick()
     expect(overview).not_to_have_url(re.compile("start="))
     expect(overview.locator("live-stream")).to_have_text(re.compile("live · "))
+
+
+def test_a_new_release_is_marked_on_every_time_axis(overview: Page, dsn: str) -> None:
+    legends = overview.locator("[data-releases]:visible")
+    expect(overview.locator("[data-releases]")).to_have_count(5)
+    expect(legends).to_have_count(0)
+    second = time.time_ns() // 1_000_000_000 - 3
+    failed = {"route": "/books", "status": 500, "start_us": second * 1_000_000 + 500_000}
+    post_rows(dsn, [failed], release="2.5.0")
+    expect(legends).to_have_count(5, timeout=VISIBLE_MS)
+    expect(legends.first).to_have_text("release 2.5.0")
+    errors = overview.locator("#panel-errors")
+    errors.get_by_text("Show as a table").click()
+    expect(errors.locator(".first-heard")).to_contain_text("First heard: 2.5.0")
+
+    start, end = (f"{datetime.fromtimestamp(second + by, UTC):%FT%TZ}" for by in (-5, 5))
+    overview.goto(f"{overview.url}?start={start}&end={end}&method=GET&route=/books")
+    box = overview.locator("errors-chart .u-over").bounding_box()
+    assert box is not None
+    overview.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 20)
+    tooltips = overview.locator(".tooltip:visible")
+    expect(tooltips).to_have_count(5)
+    expect(tooltips.filter(has_text="release2.5.0")).to_have_count(5)
+    expect(overview.locator("errors-chart .tooltip")).to_contain_text("100 %")
+    expect(overview.locator("apdex-chart .tooltip")).to_contain_text("0.00")
 
 
 def test_a_lost_connection_says_so_and_mends_itself(

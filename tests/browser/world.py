@@ -33,14 +33,23 @@ def monitored_app(dsn: str) -> tuple[Flask, PerformanceCollector]:
     return app, collector
 
 
-def post_rows(dsn: str, rows: list[dict[str, Any]], environment: str = "production") -> None:
+def post_rows(
+    dsn: str,
+    rows: list[dict[str, Any]],
+    environment: str = "production",
+    release: str | None = None,
+) -> None:
     """One batch of a process of its own: a row has a `route` and any columns of the format."""
     names = sorted({name for row in rows for name in row} - {"route"} | {"start_us", "duration_us"})
     now_us = time.time_ns() // 1000
     usual = {"start_us": now_us, "duration_us": 2_950, "status": 200}
     batch = {
         "version": 1,
-        "instance": {"id": f"{random.getrandbits(128):032x}", "environment": environment},
+        "instance": {
+            "id": f"{random.getrandbits(128):032x}",
+            "environment": environment,
+            **({"release": release} if release else {}),
+        },
         "batch": 1,
         "sent_us": now_us,
         "ledger": {"seen": len(rows), "sent": len(rows), "dropped": {}},

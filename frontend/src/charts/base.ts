@@ -4,6 +4,7 @@ import { CHART_DATA } from "../live";
 import { THEME_CHANGED } from "../theme";
 import { fromZero, measureAxis, timeAxis, type AxisColours } from "./axes";
 import { colour } from "./palette";
+import { drawReleases, releaseRows, roomAbove, tellReleases, type Releases } from "./releases";
 import { tableHead, tableRow, type HeadCell } from "./table";
 import { Tooltip, type TooltipRow } from "./tooltip";
 import { SMALLEST_DRAG, zoomIn, zoomOut } from "./zoom";
@@ -15,6 +16,7 @@ export interface ChartData {
   step: number;
   /** What the title says of the unit. */
   title: string;
+  releases: Releases;
 }
 
 /** One crosshair for all charts of a page; only its movement is shared, not its drags. */
@@ -113,6 +115,8 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     else this.fill(this.plot, this.data);
     this.legend(this.data);
     this.table(this.data);
+    const panel = this.closest(".panel");
+    if (panel !== null) tellReleases(panel, this.data.releases);
   }
 
   /** The table view follows while it is open; steps without requests are left out. */
@@ -166,7 +170,7 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
     this.plot = plot;
     this.fill(plot, this.data);
     this.tooltip = new Tooltip(plot.over, (index) =>
-      this.data === null ? [] : this.rows(this.data, index));
+      this.data === null ? [] : [...this.rows(this.data, index), ...this.releasesAt(this.data, index)]);
     plot.over.addEventListener("dblclick", zoomOut);
   }
 
@@ -181,7 +185,7 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
       height: this.target.clientHeight,
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zone),
-      padding: [8, 18, 0, 0],
+      padding: [() => roomAbove(this.target.clientWidth, this.data?.releases), 22, 0, 0],
       scales: { x: { time: true, range: () => this.span() }, y: this.scale() },
       axes: [timeAxis(colours), this.axis(colours)],
       series: [{}, ...this.series()],
@@ -196,10 +200,23 @@ export abstract class ChartElement<D extends ChartData> extends HTMLElement {
       },
       hooks: {
         drawClear: [(plot) => { this.paint?.(plot); }],
+        draw: [(plot) => { this.mark(plot); }],
         setCursor: [(plot) => this.tooltip?.move(plot, this.data?.start ?? [])],
         setSelect: [(plot) => { this.select(plot); }],
       },
     };
+  }
+
+  private mark(plot: uPlot): void {
+    drawReleases(plot, this.data?.releases.marks ?? [], {
+      line: this.colour("--ink-3"),
+      ink: this.colour("--ink-2"),
+      family: getComputedStyle(this).fontFamily,
+    });
+  }
+
+  private releasesAt(data: D, index: number): TooltipRow[] {
+    return releaseRows(data.releases.marks, data.start[index] ?? 0, data.step);
   }
 
   private span(): uPlot.Range.MinMax {

@@ -2,6 +2,7 @@
 import type uPlot from "uplot";
 import { duration, measure, type Unit } from "../format";
 import { ChartElement, type ChartData } from "./base";
+import { line } from "./lines";
 import type { TooltipRow } from "./tooltip";
 
 interface LatencyData extends ChartData {
@@ -18,13 +19,7 @@ export class LatencyChart extends ChartElement<LatencyData> {
   protected override readonly bands: uPlot.Band[] = [];
 
   protected override series(): uPlot.Series[] {
-    return LINES.map(([name, width]) => ({
-      stroke: this.colour(`--chart-${name}`),
-      width,
-      spanGaps: false,
-      // A step between two empty ones has no line to lie on: it shows as a point.
-      points: { show: true, size: 4, filter: alone, fill: this.colour(`--chart-${name}`) },
-    }));
+    return LINES.map(([name, width]) => line(this.colour(`--chart-${name}`), width));
   }
 
   protected override values(data: LatencyData): (number | null)[][] {
@@ -55,11 +50,4 @@ export class LatencyChart extends ChartElement<LatencyData> {
     return Object.fromEntries(LINES.map(([name]) =>
       [name, measure(data.totals[name], data.unit)]));
   }
-}
-
-/** Indexes of values with nothing on either side. */
-function alone(plot: uPlot, series: number): number[] {
-  const values = plot.data[series] ?? [];
-  return [...values.keys()].filter((index) =>
-    values[index] != null && values[index - 1] == null && values[index + 1] == null);
 }

@@ -1,4 +1,4 @@
-"""How numbers read. The front end's tests check `numbers.json` and `durations.json` too."""
+"""How numbers read. The front end's tests check the `.json` files here too."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,18 @@ import pytest
 from flask_performance.server.dashboard import formats
 
 NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
+SHARES = json.loads(Path(__file__).with_name("shares.json").read_text())
 DURATIONS = json.loads(Path(__file__).with_name("durations.json").read_text())
 
 
 @pytest.mark.parametrize(("value", "text"), NUMBERS)
 def test_three_significant_digits(value: float, text: str) -> None:
     assert formats.significant(value) == text
+
+
+@pytest.mark.parametrize(("share", "per_cent", "apdex"), SHARES)
+def test_shares_are_per_cent_and_apdex_two_digits(share: float, per_cent: str, apdex: str) -> None:
+    assert (formats.percent(share), formats.apdex(share)) == (per_cent, apdex)
 
 
 @pytest.mark.parametrize(

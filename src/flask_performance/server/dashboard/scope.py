@@ -18,6 +18,7 @@ from flask_performance.server.store.base import (
     Page,
     Point,
     Pulse,
+    Release,
     RequestRow,
     Spread,
     Stats,
@@ -41,6 +42,8 @@ PAGE_OF_REQUESTS = 50
 FIRST_REQUESTS = 10
 FIRST_CONSUMERS = 10
 UNMATCHED_PATHS = 200
+#: Of those that were first heard in a window.
+MOST_RELEASES = 500
 #: A step that holds every window; whole days, so that rollups answer it.
 ALL_IN_ONE_US = 10**7 * DAY_US
 #: What stands behind a project's path.
@@ -133,14 +136,23 @@ class Scope:
         return f"{self.project.path}{REQUESTS_PAGE}{query}"
 
     @cached_property
+    def thresholds(self) -> Thresholds | None:
+        """What Apdex is judged by here: where one operation is meant, by its own threshold."""
+        found, state = self.project.thresholds, self.state
+        if found is None or state.method is None or state.route is None:
+            return found
+        own = {(method, route): us for method, route, us in found.own}
+        return Thresholds(own.get((state.method, state.route), found.us))
+
+    @cached_property
     def summary(self) -> Stats:
-        return self.store.summary(self.filter, self.project.thresholds)
+        return self.store.summary(self.filter, self.thresholds)
 
     @cached_property
     def before(self) -> Stats:
         """The summary of the period before."""
         filter = self.state.filter(self.project.id, self.window.before)
-        return self.store.summary(filter, self.project.thresholds)
+        return self.store.summary(filter, self.thresholds)
 
     @cached_property
     def distribution_before(self) -> Heatmap:
@@ -176,7 +188,7 @@ class Scope:
 
     @cached_property
     def operations(self) -> list[OperationStats]:
-        return self.store.operations(self.filter, self.project.thresholds)
+        return self.store.operations(self.filter, self.thresholds)
 
     def trends(self, operations: Sequence[OperationStats]) -> dict[tuple[str, str], list[int]]:
         """Requests of each over time, in the few steps of a sparkline that are complete."""
@@ -190,7 +202,8 @@ class Scope:
     @cached_property
     def series(self) -> list[Point]:
         grid = self.window.grid
-        return self.store.series(self.state.filter(self.project.id, grid), grid.step_us)
+        filter = self.state.filter(self.project.id, grid)
+        return self.store.series(filter, grid.step_us, self.thresholds)
 
     @cached_property
     def heatmap(self) -> Heatmap:
@@ -256,6 +269,12 @@ class Scope:
     @cached_property
     def releases(self) -> list[str]:
         return self.store.releases(self.project.id)
+
+    @cached_property
+    def first_heard(self) -> list[Release]:
+        """The releases first heard in the time of the charts, newest first."""
+        filter = self.state.filter(self.project.id, self.window.grid)
+        return self.store.first_heard(filter, MOST_RELEASES)
 
     @cached_property
     def instances(self) -> list[InstanceRow]:

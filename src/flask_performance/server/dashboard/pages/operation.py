@@ -11,10 +11,12 @@ from flask_performance.server.store.base import EventStore
 
 from .. import access
 from ..panels import (
+    apdex,
     comparison,
     consumers,
     costs,
     distribution,
+    errors,
     extremes,
     headline,
     heatmap,
@@ -35,6 +37,8 @@ PANELS: Final[tuple[Panel[Scope], ...]] = (
     comparison.PANEL,
     throughput.PANEL,
     latency.PANEL,
+    errors.PANEL,
+    apdex.PANEL,
     heatmap.PANEL,
     distribution.PANEL,
     statuses.PANEL,

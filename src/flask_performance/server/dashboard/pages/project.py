@@ -11,6 +11,8 @@ from flask_performance.server.store.base import EventStore
 
 from .. import access
 from ..panels import (
+    apdex,
+    errors,
     headline,
     heatmap,
     latency,
@@ -36,6 +38,8 @@ PANELS: Final[tuple[Panel[Scope], ...]] = (
     headline.PANEL,
     throughput.PANEL,
     latency.PANEL,
+    errors.PANEL,
+    apdex.PANEL,
     heatmap.PANEL,
     operations.PANEL,
     requests.PANEL,

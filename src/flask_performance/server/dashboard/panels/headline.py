@@ -62,8 +62,8 @@ class Figure:
 def show(scope: Scope) -> Mapping[str, Any]:
     young = scope.young_us is not None
     found = figures(scope.summary, scope.before, scope.watched_seconds, young=young)
-    if scope.project.thresholds is not None:
-        found.append(apdex_figure(scope.summary, scope.before, scope.project.thresholds))
+    if scope.thresholds is not None:
+        found.append(apdex_figure(scope.summary, scope.before, scope.thresholds))
     return {"figures": found, "verdict": verdict(scope), "scope": scope}
 
 

@@ -16,6 +16,7 @@ from flask_performance.server.store.latency import least_of
 from ..downloads import Table
 from ..formats import instant_us, spread
 from ..scope import Scope
+from .axis import axis, starts
 from .base import Panel
 
 #: Buckets a band; four are 8 % wide.
@@ -93,17 +94,14 @@ def gathered(heatmap: Heatmap) -> tuple[Bands, dict[int, Counter[int]]]:
 
 def _data(scope: Scope, bands: Bands, cells: dict[int, Counter[int]]) -> Mapping[str, Any]:
     """For every step pairs of a band and its requests, one behind the other."""
-    grid = scope.window.grid
-    starts = range(grid.start_us, grid.end_us, grid.step_us)
     return {
-        "start": [start_us // 1_000_000 for start_us in starts],
-        "step": grid.step_us // 1_000_000,
+        **axis(scope),
         "title": "requests a cell",
         "edges": bands.edges_us,
         "most": _most(cells),
         "cells": [
             [number for pair in sorted(cells.get(start_us, {}).items()) for number in pair]
-            for start_us in starts
+            for start_us in starts(scope)
         ],
         "columns": [
             {

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ..downloads import Table, milliseconds
 from ..formats import Unit, duration_unit, instant_us
 from ..scope import Scope
+from .axis import axis, first_heard
 from .base import Panel
 
 PERCENTILES: Final = ("p50", "p95", "p99")
@@ -29,8 +30,7 @@ def data(scope: Scope) -> Mapping[str, Any]:
     """Percentiles in microseconds, null where nothing happened, so that gaps stay gaps."""
     points = scope.series
     return {
-        "start": [point.start_us // 1_000_000 for point in points],
-        "step": scope.window.step_us // 1_000_000,
+        **axis(scope),
         "unit": {"symbol": unit(scope).symbol, "size": unit(scope).size},
         "title": unit(scope).symbol,
         "totals": {name: getattr(scope.summary, f"{name}_us") for name in PERCENTILES},
@@ -51,13 +51,15 @@ def _rounded(value: float | None) -> int | None:
 
 
 def table(scope: Scope) -> Table:
+    heard = first_heard(scope)
     return Table(
-        ("start", "requests", *(f"{name}_ms" for name in PERCENTILES)),
+        ("start", "requests", *(f"{name}_ms" for name in PERCENTILES), "releases"),
         (
             (
                 instant_us(one.start_us),
                 one.requests,
                 *(milliseconds(getattr(one, f"{name}_us")) for name in PERCENTILES),
+                heard.get(one.start_us),
             )
             for one in scope.series
         ),

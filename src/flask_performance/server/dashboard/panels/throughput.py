@@ -7,6 +7,7 @@ from ..downloads import Table
 from ..formats import instant_us, rate_unit
 from ..scope import Scope
 from ..window import SECOND_US
+from .axis import axis, first_heard
 from .base import Panel
 
 #: Name in the store, label, filter that shows these requests; from the bottom of the stack up.
@@ -39,10 +40,9 @@ def data(scope: Scope) -> Mapping[str, Any]:
     points = scope.series
     unit = rate_unit(point.requests * SECOND_US / grid.step_us for point in points)
     return {
+        **axis(scope),
         "unit": {"symbol": unit.symbol, "size": unit.size},
         "title": f"requests per {PERIODS[unit.symbol]}",
-        "start": [point.start_us // 1_000_000 for point in points],
-        "step": grid.step_us // 1_000_000,
         "seconds": [grid.seconds_of_step(point.start_us) for point in points],
         "counts": {name: [getattr(point, name) for point in points] for name, _, _ in CLASSES},
     }
@@ -67,10 +67,16 @@ def rows(scope: Scope) -> list[tuple[int, list[int]]]:
 
 def table(scope: Scope) -> Table:
     names = tuple(name for name, _, _ in CLASSES)
+    heard = first_heard(scope)
     return Table(
-        ("start", "requests", *names),
+        ("start", "requests", *names, "releases"),
         (
-            (instant_us(one.start_us), one.requests, *(getattr(one, name) for name in names))
+            (
+                instant_us(one.start_us),
+                one.requests,
+                *(getattr(one, name) for name in names),
+                heard.get(one.start_us),
+            )
             for one in scope.series
         ),
     )
