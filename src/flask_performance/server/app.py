@@ -29,7 +29,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from . import accounts, api, dashboard, logs, ourselves, vitals
-from .accounts import KeyRing, Meter, first, mail, models, project_settings, projects
+from .accounts import Meter, first, mail, models, open_keys, project_settings, projects
 from .accounts.database import ask, open_engine
 from .accounts.dsn import dsn
 from .accounts.dsn import settings as settings_of
@@ -137,7 +137,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
         watch = Watch(settings, store)
         web = create_web(settings, store, watch)
         stack.callback(mail.close, web, LAST_MAILS)
-        keys = stack.enter_context(contextlib.closing(KeyRing.open(settings)))
+        keys = stack.enter_context(contextlib.closing(open_keys(settings)))
         ingest = IngestWorker(journal, store, partial(_project_exists, web))
         ingest.start()
         stack.callback(ingest.stop, DRAIN)

@@ -15,6 +15,10 @@ SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 
 #: A token that is shorter can be guessed (characters).
 LEAST_TOKEN: Final = 16
+#: A key that signs is not typed by anybody (characters).
+LEAST_SECRET: Final = 32
+#: What the accounts' URL may begin with; the first says which driver.
+POSTGRESQL: Final = ("postgresql+psycopg", "postgresql", "postgres")
 #: Where http is as good as https: nothing leaves the machine.
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -89,6 +93,13 @@ class Settings:
     oidc_client_secret: str | None = field(default=None, repr=False)
     #: What the button of the log-in page calls it (FLASK_PERFORMANCE_OIDC_NAME). None: its host.
     oidc_name: str | None = None
+
+    #: Where accounts live, as in postgresql+psycopg://user:password@host/name
+    #: (FLASK_PERFORMANCE_DATABASE_URL). None: in a file of the data folder.
+    database_url: str | None = field(default=None, repr=False)
+    #: What signs cookies and links (FLASK_PERFORMANCE_SECRET): the same on all machines that serve
+    #: one set of accounts. None: a file of the data folder.
+    secret: str | None = field(default=None, repr=False)
 
     #: What the data folder may take on disk, in bytes (FLASK_PERFORMANCE_DISK_BUDGET). None: what
     #: there is.
@@ -165,11 +176,13 @@ class Settings:
             oidc_client_id=environ.get(PREFIX + "OIDC_CLIENT_ID") or None,
             oidc_client_secret=environ.get(PREFIX + "OIDC_CLIENT_SECRET") or None,
             oidc_name=environ.get(PREFIX + "OIDC_NAME") or None,
+            database_url=_database(environ.get(PREFIX + "DATABASE_URL")),
+            secret=_secret("SECRET", LEAST_SECRET, environ),
             disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
             log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
             log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
             self_=_one_of("SELF", ("on", "off"), environ, "on") == "on",
-            metrics_token=_metrics_token(environ.get(PREFIX + "METRICS_TOKEN")),
+            metrics_token=_secret("METRICS_TOKEN", LEAST_TOKEN, environ),
         )
         _ = settings.mail_server  # wrong here is wrong at the start, not at the first mail
         _check_sign_on(settings)
@@ -216,14 +229,29 @@ def _size(said: str | None) -> int | None:
     return count
 
 
-def _metrics_token(said: str | None) -> str | None:
+def _secret(name: str, least: int, environ: Mapping[str, str]) -> str | None:
     """Never shows it."""
-    if said and (len(said) < LEAST_TOKEN or not said.isascii() or not said.isprintable()):
+    said = environ.get(PREFIX + name)
+    if said and (len(said) < least or not said.isascii() or not said.isprintable()):
         raise SettingsError(
-            f"{PREFIX}METRICS_TOKEN must have {LEAST_TOKEN} characters or more, and none that HTTP "
+            f"{PREFIX}{name} must have {least} characters or more, and none that HTTP "
             "cannot carry; `openssl rand -hex 32` prints one."
         )
     return said or None
+
+
+def _database(said: str | None) -> str | None:
+    """Never shows it: it holds a password."""
+    if not said:
+        return None
+    parts = urlsplit(said)
+    if parts.scheme not in POSTGRESQL or not parts.path.strip("/"):
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL must be like postgresql+psycopg://user:password@host:5432/name; "
+            "write special characters of the password as %40 and so on. Without it, accounts are "
+            "in a file of the data folder."
+        )
+    return parts._replace(scheme=POSTGRESQL[0]).geturl()
 
 
 def _issuer(said: str | None) -> str | None:

@@ -14,6 +14,7 @@ from flask_performance.server.accounts import (
     KeyRing,
     KeysUnavailableError,
     keys,
+    open_keys,
     project_keys,
     projects,
     teams,
@@ -132,7 +133,7 @@ def test_invented_keys_fill_no_memory_and_push_out_no_real_one(
 
 
 def test_a_revoked_key_stops_within_a_second(data: Path, project: Project) -> None:
-    ring = KeyRing.open(Settings(data=data))
+    ring = open_keys(Settings(data=data))
     second = Key(project=project)
     db.session.add(second)
     db.session.commit()
@@ -164,7 +165,7 @@ def test_a_key_made_by_another_process_works_at_once(ring: CountedRing, data: Pa
 
 
 def test_threads_may_ask_at_once(data: Path, project: Project) -> None:
-    ring = KeyRing.open(Settings(data=data))
+    ring = open_keys(Settings(data=data))
     key, answers = key_of(project), []
     start = threading.Barrier(8)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_performance.server.accounts import database, projects, teams, users
-from flask_performance.server.accounts.keys import KeyRing
+from flask_performance.server.accounts import open_keys
 from flask_performance.server.settings import Settings
 
 from .support import EMAIL, Browser, make_app
@@ -69,7 +69,7 @@ def test_recorded_accounts_are_migrated_with_all_they_hold(data: Path, recorded:
         assert user is not None
         assert [team.name for team in teams.teams_of(user)] == ["Web team"]
         assert [project.name for project in projects.projects_of(user)] == ["Shop"]
-    with closing(KeyRing.open(Settings(data=data))) as keys:
+    with closing(open_keys(Settings(data=data))) as keys:
         known = keys.find(KEY)
         assert known is not None
         assert known.project_id == 1

@@ -11,8 +11,10 @@ from . import lazily  # noqa: F401  # before Flask-Security is imported
 from .database import upgrade
 from .keys import KeyRing, KeysUnavailableError, KnownKey
 from .meter import Meter
+from .renewed import open_keys
 from .setup import csrf, init_app
 
 __all__ = [
-    "KeyRing", "KeysUnavailableError", "KnownKey", "Meter", "csrf", "init_app", "upgrade",
+    "KeyRing", "KeysUnavailableError", "KnownKey", "Meter", "csrf", "init_app", "open_keys",
+    "upgrade",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from . import audit
 from .members import is_last_owner
 from .models import Member, Team, User, db
 from .names import RefusedError
+from .orm import take_turns
 from .teams import hold, role_in, teams_of
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def close(user: User) -> list[int]:
     RefusedError when there are hindrances.
     """
     try:
+        take_turns("closing an account")
         for team in sorted(teams_of(user), key=lambda team: team.id):
             hold(team)
         _refuse(user)

@@ -1,11 +1,13 @@
 """The accounts' database: its address, its connections and the migrations that run at start.
 
-A new database gets the newest tables at once. Alembic is imported only to change older ones: it
-costs a third of a second and 12 MB.
+It is a SQLite file in the data folder, or a PostgreSQL server that any number of processes share. A
+new database gets the newest tables at once. Alembic is imported only to change older ones: it costs
+a third of a second and 12 MB.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 from sqlalchemy import (
@@ -18,6 +20,7 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
+    make_url,
     select,
 )
 from sqlalchemy.exc import DatabaseError
@@ -34,6 +37,13 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).with_name("migrations")
 #: How long a writer waits for another process's write (seconds).
 BUSY_TIMEOUT = 5
+#: PostgreSQL: how long to wait for a connection; a server that is gone without a word, or a
+#: statement that others keep waiting, must not keep the threads that answer pages (seconds).
+CONNECT_TIMEOUT: Final = 3
+STATEMENT_TIMEOUT: Final = 10
+INSTALL: Final = 'pip install "flask-performance[server,scale]"'
+#: Who migrates a PostgreSQL database holds this advisory lock: any number that is ours.
+MIGRATING: Final = 0x666C_7065
 
 #: Where Alembic keeps the revision of a database.
 _VERSION = Table(
@@ -44,31 +54,63 @@ _VERSION = Table(
 
 
 def url(settings: Settings) -> URL:
+    """Raises SettingsError where the driver is missing."""
+    if settings.database_url is not None:
+        if find_spec("psycopg") is None:
+            raise SettingsError(f"PostgreSQL needs its driver; install it: {INSTALL}")
+        return make_url(settings.database_url)
     return URL.create("sqlite", database=str(settings.accounts_database))
 
 
-def connect_args() -> dict[str, Any]:
-    return {"timeout": BUSY_TIMEOUT}
+def shared(settings: Settings) -> bool:
+    """Whether other processes, perhaps on other machines, work with the same accounts."""
+    return not _is_sqlite(url(settings))
 
 
-def engine_options() -> dict[str, Any]:
+def _is_sqlite(address: URL) -> bool:
+    return address.get_backend_name() == "sqlite"
+
+
+def connect_args(address: URL) -> dict[str, Any]:
+    if _is_sqlite(address):
+        return {"timeout": BUSY_TIMEOUT}
+    return {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "tcp_user_timeout": STATEMENT_TIMEOUT * 1000,
+        "application_name": "flask-performance",
+    }
+
+
+def engine_options(address: URL) -> dict[str, Any]:
     """Without parameters in errors, which go to the log: they are hashes and keys."""
-    return {"connect_args": connect_args(), "hide_parameters": True}
+    options = {"connect_args": connect_args(address), "hide_parameters": True}
+    if _is_sqlite(address):
+        return options
+    # A connection that died while it lay idle is replaced before anybody notices.
+    return options | {"pool_pre_ping": True, "pool_timeout": CONNECT_TIMEOUT}
 
 
-def enforce_foreign_keys(engine: Engine) -> None:
-    """SQLite checks foreign keys (and cascades) only where a connection asks for it."""
-    if engine.dialect.name == "sqlite":
+def prepare(engine: Engine) -> None:
+    """SQLite checks foreign keys (and cascades) only where a connection asks for it.
 
-        @event.listens_for(engine, "connect")
-        def pragma(connection: "DBAPIConnection", _record: object) -> None:
-            connection.cursor().execute("PRAGMA foreign_keys = ON")
+    And PostgreSQL ends what takes too long only where it is told to; after connecting, because
+    what pools connections in front of it takes no options before.
+    """
+    statement = "PRAGMA foreign_keys = ON"
+    if engine.dialect.name != "sqlite":
+        statement = f"SET statement_timeout = '{STATEMENT_TIMEOUT}s'"
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: "DBAPIConnection", _record: object) -> None:
+        connection.cursor().execute(statement)
+        connection.commit()
 
 
 def open_engine(settings: Settings) -> Engine:
     """An engine of one's own, for what runs outside a Flask app."""
-    engine = create_engine(url(settings), **engine_options())
-    enforce_foreign_keys(engine)
+    address = url(settings)
+    engine = create_engine(address, **engine_options(address))
+    prepare(engine)
     return engine
 
 
@@ -86,36 +128,47 @@ def revisions() -> list[str]:
 def upgrade(app: Flask) -> None:
     """Bring the database of an app to this version's tables. Cheap when it is there already.
 
-    Raises SettingsError, with nothing changed, when a newer version wrote the database or when the
-    file cannot be used.
+    Raises SettingsError, with nothing changed, when a newer version wrote the database or when it
+    cannot be used.
     """
     with app.app_context():
         address = db.engine.url
-    path = address.database or str(address)
+    name = _named(address)
     try:
         engine = migration_engine(address)
         try:
-            _migrate(engine, path)
+            _migrate(engine, name)
         finally:
             engine.dispose()
     except (DatabaseError, OSError) as error:
-        reason = error.orig if isinstance(error, DatabaseError) else error
+        reason = str(error.orig if isinstance(error, DatabaseError) else error).strip()
+        remedy = (
+            "check the folder given with --data, its permissions and its free space"
+            if _is_sqlite(address)
+            else "check FLASK_PERFORMANCE_DATABASE_URL and that server"
+        )
         raise SettingsError(
-            f"The accounts database {path} cannot be used ({reason}); check the folder given "
-            "with --data, its permissions and its free space."
+            f"The accounts database {name} cannot be used ({reason}); {remedy}."
         ) from error
 
 
-def _migrate(engine: Engine, path: str) -> None:
+def _named(address: URL) -> str:
+    """The file, or the server's place without user and password."""
+    if _is_sqlite(address):
+        return address.database or str(address)
+    return f"{address.database} at {address.host or 'this machine'}"
+
+
+def _migrate(engine: Engine, name: str) -> None:
     known = revisions()
     found = _revision(engine)
     if found is None:
         _create(engine, known[-1])
     elif found not in known:
         raise SettingsError(
-            f"The accounts database {path} was written by a newer version of Flask-Performance "
+            f"The accounts database {name} was written by a newer version of Flask-Performance "
             f"(revision {found}, this version knows up to {known[-1]}); install that version or "
-            "point --data at another folder."
+            "use another database."
         )
     elif found != known[-1]:
         run_migrations(engine)
@@ -152,26 +205,32 @@ def run_migrations(engine: Engine) -> None:
 
 
 def migration_engine(address: URL) -> Engine:
-    """An engine whose transactions hold the write lock from their start and include DDL.
+    """An engine whose transactions keep other migrations out from their start and include DDL.
 
     So two processes that start at once migrate one after the other, and a crash leaves the old
     tables. See "Serializable isolation / Savepoints / Transactional DDL" in SQLAlchemy's pages
     on SQLite.
     """
-    if address.get_backend_name() != "sqlite":
-        return create_engine(address, poolclass=NullPool)
-    engine = create_engine(address, poolclass=NullPool, connect_args=connect_args())
+    engine = create_engine(address, poolclass=NullPool, connect_args=connect_args(address))
+    first = "BEGIN IMMEDIATE"
+    if _is_sqlite(address):
+        _own_transactions(engine)
+    else:
+        first = f"SELECT pg_advisory_xact_lock({MIGRATING})"
 
-    # Password hashes are for their owner alone. SQLite gives its side files the same mode.
-    Path(str(address.database)).touch(mode=0o600)
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql(first)
+
+    return engine
+
+
+def _own_transactions(engine: Engine) -> None:
+    """Of a SQLite file, which is made for its owner alone: password hashes are in it."""
+    # SQLite gives its side files the same mode.
+    Path(str(engine.url.database)).touch(mode=0o600)
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine

@@ -1,7 +1,8 @@
 """The first account of a server: made by a link that only who runs the server sees.
 
 The link's secret lives in the memory of this process: new with each start, worth nothing as soon
-as there is an account. What counts in the end is the database: the account is the first one if no
+as there is an account. Where several web processes share the accounts it is in their database, so
+that all of them know the link that one of them wrote. What counts in the end is the database: the account is the first one if no
 other is in it (`users.settle`).
 """
 
@@ -12,15 +13,21 @@ import threading
 from typing import Final
 
 from flask import Flask, current_app
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from flask_performance.server.logs import FOR_THE_OPERATOR
 
 from . import users
-from .dsn import server_url
+from .database import shared
+from .dsn import server_url, settings
+from .models import Note, db
 
 log = logging.getLogger(__name__)
 
 EXTENSION: Final = "flask_performance_first_account"
+#: The note that holds the secret of several processes.
+NOTE: Final = "first_account"
 #: The field of the link's query.
 FIELD: Final = "first"
 
@@ -39,18 +46,41 @@ class FirstAccount:
             self._secret = self._secret or secrets.token_urlsafe(24)
             return self._secret, made
 
-    def matches(self, said: str) -> bool:
+    def known(self) -> str | None:
         with self._lock:
-            secret = self._secret
-        return secret is not None and hmac.compare_digest(secret.encode(), said.encode())
+            return self._secret
 
     def forget(self) -> None:
         with self._lock:
             self._secret = None
 
 
+class SharedFirstAccount(FirstAccount):
+    """The secret of all processes. Needs an app context."""
+
+    def secret(self) -> tuple[str, bool]:
+        if (known := self.known()) is not None:
+            return known, False
+        note = Note(name=NOTE, value=secrets.token_urlsafe(24))
+        db.session.add(note)
+        try:
+            db.session.commit()
+        except IntegrityError:  # another process was faster
+            db.session.rollback()
+            return self.known() or "", False
+        return note.value, True
+
+    def known(self) -> str | None:
+        return db.session.scalar(select(Note.value).where(Note.name == NOTE))
+
+    def forget(self) -> None:
+        """With the transaction at hand; where that is rolled back, it is worth nothing anyway."""
+        db.session.execute(delete(Note).where(Note.name == NOTE))
+
+
 def init_app(app: Flask) -> None:
-    app.extensions[EXTENSION] = FirstAccount()
+    shares = shared(settings(app))
+    app.extensions[EXTENSION] = SharedFirstAccount() if shares else FirstAccount()
 
 
 def pending() -> bool:
@@ -92,7 +122,8 @@ def used() -> None:
 
 def opens(said: str) -> bool:
     """Whether this is the secret of the link, on a server without an account."""
-    return pending() and _first().matches(said)
+    secret = _first().known() if pending() else None
+    return secret is not None and hmac.compare_digest(secret.encode(), said.encode())
 
 
 def _first() -> FirstAccount:

@@ -3,14 +3,11 @@
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine, Row, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_performance.server.settings import Settings
-
-from .database import open_engine
 from .models import Key, Project
 
 #: How long an answer is believed (seconds). A revoked key works at most this much longer.
@@ -21,11 +18,10 @@ CAPACITY = 10_000
 T = TypeVar("T")
 
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_FIND = (
-    select(Key.id, Key.project_id, Key.revoked_at, Project.quota_minute, Project.quota_month)
-    .join(Key.project)
-    .where(Key.key == bindparam("key"))
-)
+KNOWN = select(
+    Key.key, Key.id, Key.project_id, Key.revoked_at, Project.quota_minute, Project.quota_month
+).join(Key.project)
+_FIND = KNOWN.where(Key.key == bindparam("key"))
 
 
 class KeysUnavailableError(Exception):
@@ -44,6 +40,12 @@ class KnownKey(NamedTuple):
     revoked: bool = False
 
 
+def known(row: Row[Any]) -> KnownKey:
+    """From a row of `KNOWN`."""
+    _, id, project_id, revoked_at, quota_minute, quota_month = row
+    return KnownKey(id, project_id, quota_minute, quota_month, revoked_at is not None)
+
+
 class KeyRing:
     """A cache in front of the table of keys, for any number of threads.
 
@@ -59,11 +61,6 @@ class KeyRing:
         # of the latter does not push out the former. Each change is one atomic operation of dict.
         self._known: dict[str, tuple[KnownKey, float]] = {}
         self._unknown: dict[str, float] = {}
-
-    @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """On a connection pool of its own. The database must have been upgraded."""
-        return cls(open_engine(settings))
 
     def find(self, key: str) -> KnownKey | None:
         """None for a key that no project has or had.
@@ -91,8 +88,7 @@ class KeyRing:
             self._known.pop(key, None)
             _put(self._unknown, key, now + LIFE)
             return None
-        id, project_id, revoked_at, quota_minute, quota_month = row
-        found = KnownKey(id, project_id, quota_minute, quota_month, revoked_at is not None)
+        found = known(row)
         _put(self._known, key, (found, now + LIFE))
         return found
 

@@ -1,21 +1,25 @@
 """What comes in and what is refused, by key and project: counted in memory, saved by timed work.
 
 A crash loses what was counted since the last `save`, some seconds of the numbers that pages show
-and that the month's quota is held against; the requests themselves are in the journal.
+and that the month's quota is held against; the requests themselves are in the queue.
+
+Several collectors may share a database. Each writes what it counted itself, and holds the month's
+quota against the sum as it was at its last save; of a minute and of a day each knows its own part.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, case, literal, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from .keys import KnownKey
 from .models import Key, Project, Refusal, Usage
+from .orm import UtcDateTime, upserting
 from .quotas import Instances, Over, QuotaReason, Quotas
 
 log = logging.getLogger(__name__)
@@ -49,8 +53,12 @@ class Held(NamedTuple):
 class Meter:
     """Counts for the collector's event loop; `save` runs in another thread."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, now: Callable[[], float] = time.time, *, alone: bool = True
+    ) -> None:
+        """`alone`: no other meter writes into this database."""
         self._engine = engine
+        self._alone = alone
         self._now = now
         self._lock = threading.Lock()
         self._saving = threading.Lock()
@@ -66,7 +74,8 @@ class Meter:
     def load(self) -> None:
         """Take up the month's counts of the run before. Raises SQLAlchemyError."""
         with self._engine.begin() as connection:
-            connection.execute(update(Refusal).values(held=0))
+            if self._alone:
+                connection.execute(update(Refusal).values(held=0))
             self._quotas.saved(self._totals(connection))
 
     # -- on the collector's event loop -----------------------------------------------------------
@@ -122,8 +131,9 @@ class Meter:
                 used, self._used = self._used, {}
                 refused, self._refused = self._refused, {}
                 held = self._held_now()
-            changed = {k: n for k, n in held.items() if self._held_saved.get(k, 0) != n}
-            changed |= dict.fromkeys(self._held_saved.keys() - held.keys(), 0)
+            changed = {k: n - self._held_saved.get(k, 0) for k, n in held.items()}
+            changed |= {k: -self._held_saved[k] for k in self._held_saved.keys() - held.keys()}
+            changed = {k: more for k, more in changed.items() if more}
             if not (usage or used or refused or changed):
                 return
             try:
@@ -138,6 +148,9 @@ class Meter:
 
     def close(self) -> None:
         """Save for the last time, and give the connections back."""
+        if not self._alone:  # others cannot know that this one's are not waited for any more
+            with self._lock:
+                self._held.clear()
         try:
             self.save()
         except SQLAlchemyError:
@@ -179,22 +192,24 @@ class Meter:
         held: dict[tuple[int, str], int],
     ) -> dict[tuple[int, str], int]:
         """The totals of the month afterwards."""
+        # In one order everywhere, so that two meters never wait for each other in a circle.
         with self._engine.begin() as connection:
-            for key, (requests, last) in used.items():
+            for key, (requests, last) in sorted(used.items()):
                 connection.execute(
                     update(Key)
                     .where(Key.id == key)
                     .values(used=Key.used + requests, last_used_at=_moment(last))
                 )
             there = _existing(connection, (place[0] for place in (*usage, *refused, *held)))
-            for (project_id, month), requests in usage.items():
+            for (project_id, month), requests in sorted(usage.items()):
                 if project_id in there:
                     _add_usage(connection, project_id, month, requests)
-            for (project_id, reason), burst in refused.items():
+            for (project_id, reason), burst in sorted(refused.items()):
                 if project_id in there:
                     _add_refusals(connection, project_id, reason, burst)
-            for (project_id, reason), requests in held.items():
-                connection.execute(_refusal(project_id, reason).values(held=requests))
+            for (project_id, reason), requests in sorted(held.items()):
+                more = case((Refusal.held + requests > 0, Refusal.held + requests), else_=0)
+                connection.execute(_refusal(project_id, reason).values(held=more))
             return self._totals(connection)
 
     def _totals(self, connection: Connection) -> dict[tuple[int, str], int]:
@@ -211,30 +226,33 @@ def _existing(connection: Connection, project_ids: Iterable[int]) -> set[int]:
 
 
 def _add_usage(connection: Connection, project_id: int, month: str, requests: int) -> None:
-    done = connection.execute(
-        update(Usage)
-        .where(Usage.project_id == project_id, Usage.month == month)
-        .values(requests=Usage.requests + requests)
-    )
-    if not done.rowcount:
-        connection.execute(
-            insert(Usage).values(project_id=project_id, month=month, requests=requests)
+    row = {"project_id": project_id, "month": month, "requests": requests}
+    connection.execute(
+        upserting(connection)(Usage)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=(Usage.project_id, Usage.month),
+            set_={"requests": Usage.requests + requests},
         )
+    )
 
 
 def _add_refusals(connection: Connection, project_id: int, reason: str, burst: Burst) -> None:
     first, last = _moment(burst.first), _moment(burst.last)
-    before = connection.scalar(
-        select(Refusal.last_at).where(Refusal.project_id == project_id, Refusal.reason == reason)
+    row = {"project_id": project_id, "reason": reason, "batches": burst.batches}
+    begins_anew = Refusal.last_at < first - timedelta(seconds=PAUSES.get(reason, PAUSE))
+    connection.execute(
+        upserting(connection)(Refusal)
+        .values(**row, since=first, last_at=last, held=0)
+        .on_conflict_do_update(
+            index_elements=(Refusal.project_id, Refusal.reason),
+            set_={
+                "batches": Refusal.batches + burst.batches,
+                "last_at": last,
+                "since": case((begins_anew, literal(first, UtcDateTime)), else_=Refusal.since),
+            },
+        )
     )
-    if before is None:
-        row = {"project_id": project_id, "reason": reason, "batches": burst.batches}
-        connection.execute(insert(Refusal).values(**row, since=first, last_at=last, held=0))
-        return
-    values: dict[Any, Any] = {"batches": Refusal.batches + burst.batches, "last_at": last}
-    if (first - before).total_seconds() > PAUSES.get(reason, PAUSE):
-        values["since"] = first
-    connection.execute(_refusal(project_id, reason).values(**values))
 
 
 def _refusal(project_id: int, reason: str) -> Any:

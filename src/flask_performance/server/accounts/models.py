@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import ClassVar
 
 from flask_security import AsaList, RoleMixin, UserMixin, WebAuthnMixin
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .orm import Base, db, now, public_id
 
 __all__ = [
-    "NAME_LENGTH", "AuditEntry", "Base", "Device", "Invitation", "Key", "Member", "Note",
-    "OperationApdex", "Project", "Refusal", "Role", "Team", "Token", "Usage", "User", "WebAuthn",
-    "db", "now", "public_id",
+    "NAME_LENGTH", "AuditEntry", "Base", "Claim", "Device", "Happening", "Invitation", "Key",
+    "Letter", "Member", "Note", "OperationApdex", "Project", "Refusal", "Role", "Team", "Token",
+    "Usage", "User", "WebAuthn", "db", "now", "public_id",
 ]  # fmt: skip
 
 NAME_LENGTH = 80
@@ -352,3 +352,48 @@ class AuditEntry(Base):
     target: Mapped[str] = mapped_column(String(255))
     #: The IP address it came from; empty on the command line.
     address: Mapped[str] = mapped_column(String(45))
+
+
+class Happening(Base):
+    """Something that a limit counts, where several processes count together (`throttle.py`)."""
+
+    __tablename__ = "happenings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: SHA-256 of what is counted and for whom.
+    key: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[datetime]
+    #: When no limit needs it any more.
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
+class Claim(Base):
+    """Which block a batch is stored in, decided once (`claims.py`)."""
+
+    __tablename__ = "claims"
+    # Old ones go by age: the smallest index that finds them.
+    __table_args__ = (Index("ix_claims_at", "at", postgresql_using="brin"),)
+
+    #: Hash of project, instance and number.
+    batch: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    block: Mapped[bytes] = mapped_column(LargeBinary(16))
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Letter(Base):
+    """An acknowledged envelope that could not be stored, where the queue is a broker."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (UniqueConstraint("block", "place"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: The message that it came in, and its place there: a message that comes again buries no twin.
+    block: Mapped[bytes] = mapped_column(LargeBinary(16))
+    place: Mapped[int]
+    project_id: Mapped[int]
+    received_us: Mapped[int] = mapped_column(BigInteger)
+    gzip: Mapped[bool]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str] = mapped_column(String(500))
+    #: How many requests of it the ledger counts as dropped.
+    counted: Mapped[int] = mapped_column(BigInteger, default=0)

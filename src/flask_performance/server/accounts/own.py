@@ -30,7 +30,7 @@ def own_key() -> str | None:
 def _project() -> Project | None:
     note = db.session.get(Note, NOTE)
     if note is not None:
-        return db.session.scalar(select(Project).where(Project.public_id == note.value))
+        return _noted(note)
     administrator = db.session.scalar(
         select(User).where(User.administrator).order_by(User.id).limit(1)
     )
@@ -44,6 +44,12 @@ def _make(administrator: User) -> Project | None:
         db.session.add(note)  # committed with the project, or not at all
         try:
             return projects.create_project(team, name, note.value)
-        except RefusedError:
+        except RefusedError:  # the name is taken, or another process made the project just now
             db.session.rollback()
+            if (made := db.session.get(Note, NOTE)) is not None:
+                return _noted(made)
     return None
+
+
+def _noted(note: Note) -> Project | None:
+    return db.session.scalar(select(Project).where(Project.public_id == note.value))

@@ -1,4 +1,5 @@
-"""How often something happened lately: moving windows, in memory, bounded.
+"""How often something happened lately: moving windows, in memory, bounded. `happenings.py` has them
+in a database.
 
 Not the library `limits`: its memory storage keeps every key for ever and starts a thread at each
 count, and a stranger chooses our keys.

@@ -1,4 +1,8 @@
-"""The server's secret: one file in the data folder, made once, readable by its owner alone."""
+"""The server's secret: a setting, or a file in the data folder, made once, for its owner alone.
+
+Several machines that serve the same accounts need the setting: a cookie that one of them signed is
+read by all.
+"""
 
 import hashlib
 import hmac
@@ -13,9 +17,11 @@ from flask_performance.server.settings import Settings, SettingsError
 def secret_key(settings: Settings) -> str:
     """The key that signs cookies and reset links. Raises SettingsError.
 
-    Losing the file logs everybody out and ends pending reset links; passwords and passkeys keep
+    Losing it logs everybody out and ends pending reset links; passwords and passkeys keep
     working, codes of authenticator apps and recovery codes do not.
     """
+    if settings.secret is not None:
+        return settings.secret
     path = settings.secret_key
     try:
         if not path.exists():

@@ -51,7 +51,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(mfa.options(settings, app.config["SECRET_KEY"]))
     db.init_app(app)
     with app.app_context():
-        database.enforce_foreign_keys(db.engine)
+        database.prepare(db.engine)
     csrf.init_app(app)
     datastore = SQLAlchemyUserDatastore(db, User, RoleMixin, WebAuthn)
     security = Security(app, datastore, mail_util_cls=mail.Mail, **signup.parts(), **mfa.parts())
@@ -73,11 +73,11 @@ def _accept_addresses_of_private_networks() -> None:
 
 
 def _flask(settings: Settings) -> dict[str, Any]:
-    secure = settings.secure
+    secure, address = settings.secure, database.url(settings)
     return {
         "SECRET_KEY": secret_key(settings),
-        "SQLALCHEMY_DATABASE_URI": database.url(settings),
-        "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(),
+        "SQLALCHEMY_DATABASE_URI": address,
+        "SQLALCHEMY_ENGINE_OPTIONS": database.engine_options(address),
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

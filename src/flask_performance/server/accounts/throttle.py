@@ -26,6 +26,9 @@ from flask import Flask, Response, current_app, request, session
 from flask_security import current_user
 from werkzeug.exceptions import TooManyRequests
 
+from .database import shared
+from .dsn import settings
+from .happenings import Happenings
 from .recent import Limit, Recent
 
 EXTENSION: Final = "flask_performance_throttle"
@@ -66,11 +69,11 @@ INVITING: Final = frozenset({"dashboard.invite"})
 
 
 class Throttle:
-    """The counts of one server."""
+    """The counts of one server, or of several that share their accounts."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, recent: Recent | Happenings) -> None:
         self.policy = policy
-        self.recent = Recent()
+        self.recent = recent
         #: Since the start: failed sign-ins by kind, and what was refused because of a limit.
         self.failures = Counter(dict.fromkeys(("password", "code", "single_sign_on"), 0))
         self.refused = 0
@@ -127,7 +130,8 @@ def failed_sign_on() -> None:
 
 
 def init_app(app: Flask, policy: Policy | None = None) -> None:
-    app.extensions[EXTENSION] = Throttle(policy or Policy())
+    recent = Happenings() if shared(settings(app)) else Recent()
+    app.extensions[EXTENSION] = Throttle(policy or Policy(), recent)
     app.before_request(_before)
     app.after_request(_after)
 
