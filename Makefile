@@ -57,7 +57,7 @@ $(VENV)/.server: pyproject.toml hatch_build.py constraints.txt | $(BIN)/python
 # server that we do not use, and Playwright needs a newer one. The 2019 client lies beside ours.
 $(VENV)/.dev: $(VENV)/.server
 	@echo "Installing the tools for tests and checks"
-	@$(PIP) --group dev
+	@$(PIP) --editable '.[server,scale]' --group dev
 	@$(PIP) --no-deps httpbin
 	@$(PIP) --no-deps --upgrade --target $(VENV)/client-2019 flask-performance==0.0.6
 	@touch $@
@@ -101,13 +101,18 @@ chromium:
 promtool:
 	$(call debian,command -v promtool,prometheus)
 
+# Other homes of accounts and queue. (Where systemd runs, Debian starts servers of its own, too.)
+.PHONY: services
+services:
+	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql)
+
 .PHONY: test
-test: setup chromium promtool ## Run every test, with coverage
+test: setup chromium promtool services ## Run every test, with coverage
 	$(if $(COVERAGE),@cd frontend && npm run --silent test)
 	@$(PYTEST) $(PARALLEL) $(COVERAGE) $(ARGS) $(TESTS)
 
 .PHONY: test-fast
-test-fast: setup ## Run the tests that take under two minutes in all
+test-fast: setup services ## Run the tests that take under two minutes in all
 	@$(PYTEST) $(PARALLEL) -m 'not slow and not browser' $(ARGS) $(TESTS)
 
 .PHONY: check

@@ -36,12 +36,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run_command(
-    data: Path, *arguments: str, stdin: str | None = None
+    data: Path, *arguments: str, stdin: str | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """A finished `flask-performance …` on a data folder."""
     return subprocess.run(
         [*COMMAND, *arguments],
-        env=environment(FLASK_PERFORMANCE_DATA=str(data)),
+        env=environment(FLASK_PERFORMANCE_DATA=str(data), **settings),
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
@@ -80,8 +80,10 @@ class Project:
 class Platform:
     """One data folder and the `serve` that works on it; can be killed and started again."""
 
-    def __init__(self, data: Path, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, data: Path, command: Sequence[str] = COMMAND, **always: str) -> None:
+        """`always`: settings of `serve` and of the commands."""
         self.data = data
+        self.always = always
         self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -97,7 +99,7 @@ class Platform:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._command, "serve", "--port", str(self.port), "--data", str(self.data)],
-                env=environment(**settings),
+                env=environment(**self.always, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -143,7 +145,7 @@ class Platform:
 
     def command(self, *arguments: str, stdin: str | None = None) -> str:
         """Standard output of a command that must succeed, without its last newline."""
-        done = run_command(self.data, *arguments, stdin=stdin)
+        done = run_command(self.data, *arguments, stdin=stdin, **self.always)
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done.stdout.removesuffix("\n")
 
@@ -162,7 +164,7 @@ class Platform:
         The commands themselves are proved as processes in `server/accounts/test_commands.py`."""
         from flask_performance.server.commands import cli  # only who has a platform needs it
 
-        own = {"FLASK_PERFORMANCE_DATA": str(self.data)}
+        own = {"FLASK_PERFORMANCE_DATA": str(self.data), **self.always}
         foreign = dict.fromkeys(os.environ.keys() - environment().keys())
         done = CliRunner().invoke(
             cli, arguments, input=stdin, env={**foreign, **own}, catch_exceptions=False

@@ -30,9 +30,10 @@ from starlette.types import ASGIApp
 
 from . import accounts, api, dashboard, logs, ourselves, vitals
 from .accounts import Meter, first, mail, models, open_keys, project_settings, projects
-from .accounts.database import ask, open_engine
+from .accounts.database import ask, open_engine, shared, url
 from .accounts.dsn import dsn
 from .accounts.dsn import settings as settings_of
+from .accounts.following import Follower
 from .accounts.orm import changes
 from .accounts.own import own_key
 from .accounts.throttle import sign_ins
@@ -137,11 +138,13 @@ def platform(settings: Settings) -> Iterator[Platform]:
         watch = Watch(settings, store)
         web = create_web(settings, store, watch)
         stack.callback(mail.close, web, LAST_MAILS)
+        if shared(settings):
+            stack.enter_context(contextlib.closing(Follower(url(settings))))
         keys = stack.enter_context(contextlib.closing(open_keys(settings)))
         ingest = IngestWorker(journal, store, partial(_project_exists, web))
         ingest.start()
         stack.callback(ingest.stop, DRAIN)
-        meter = Meter(open_engine(settings))
+        meter = Meter(open_engine(settings), alone=not shared(settings))
         stack.callback(meter.close)
         meter.load()
         runner = JobRunner(
@@ -185,7 +188,7 @@ def _sources(parts: Parts, questions: Mapping[str, Histogram]) -> Sources:
     return Sources(
         data=settings.data,
         files={
-            "accounts": settings.accounts_database,
+            **({} if shared(settings) else {"accounts": settings.accounts_database}),
             "journal": settings.journal,
             "events": settings.events,
         },

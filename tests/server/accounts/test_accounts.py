@@ -131,6 +131,9 @@ def test_users_that_cannot_be(ada: User, email: str, password: str, words: str) 
         users.create_user(email, password)
 
 
+@pytest.mark.embedded
+
+
 def test_no_secret_is_in_the_file(ada: User, data: Path) -> None:
     secret = tokens.create_token(ada, "laptop")
     db.session.remove()

@@ -50,6 +50,9 @@ def projects_of(data: Path, email: str) -> list[tuple[str, str]]:
         return [(project.team.name, project.name) for project in projects.projects_of(user)]
 
 
+@pytest.mark.embedded
+
+
 @pytest.mark.slow
 def test_in_a_folder_where_serve_never_ran(data: Path) -> None:
     stdin = PASSWORD + "\n"
@@ -170,6 +173,9 @@ def test_a_refusal_is_one_sentence(data: Path, arguments: list[str], words: str)
     assert words in done.stderr
 
 
+@pytest.mark.embedded
+
+
 @pytest.mark.slow
 def test_the_password_is_asked_twice_and_not_shown(data: Path) -> None:
     ours, theirs = pty.openpty()
@@ -205,6 +211,9 @@ def answer_prompts(terminal: int, prompts: list[bytes]) -> bytes:
             prompts.pop(0)
             os.write(terminal, PASSWORD.encode() + b"\n")
     raise TimeoutError(f"the command did not end; it showed {shown!r}")
+
+
+@pytest.mark.embedded
 
 
 @pytest.mark.slow

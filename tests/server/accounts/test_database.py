@@ -4,17 +4,20 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import URL, Engine, inspect
+from sqlalchemy import URL, Engine, inspect, make_url
 
 from flask_performance.server.accounts import database
 from flask_performance.server.accounts.models import Base, db
 from flask_performance.server.settings import SettingsError
+
+from tests.support.postgresql import PostgreSQL
 
 from .support import EMAIL, Browser, make_app
 
@@ -25,7 +28,9 @@ OPEN = (
 
 
 def columns(engine: Engine) -> dict[str, list[str]]:
-    """Every table and index as SQLite describes it, without the order of its parts."""
+    """Every table and index as the database describes it, without the order of its parts."""
+    if engine.dialect.name == "postgresql":
+        return _reflected(engine)
     with engine.connect() as connection:
         names = connection.exec_driver_sql(
             "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
@@ -41,8 +46,33 @@ def columns(engine: Engine) -> dict[str, list[str]]:
         }
 
 
-def test_the_migrations_make_the_tables_of_the_models(app: Flask, tmp_path: Path) -> None:
-    engine = database.migration_engine(URL.create("sqlite", database=str(tmp_path / "migrated")))
+def _reflected(engine: Engine) -> dict[str, list[str]]:
+    seen = inspect(engine)
+    questions = (seen.get_columns, seen.get_indexes, seen.get_foreign_keys,
+                 seen.get_unique_constraints)  # fmt: skip
+    return {
+        name: sorted(
+            [f"{part}" for ask in questions for part in ask(name)]
+            + [f"{seen.get_pk_constraint(name)}"]
+        )
+        for name in seen.get_table_names()
+    }
+
+
+@pytest.fixture
+def empty(home: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[URL]:
+    """The address of a database without anything."""
+    if home == "sqlite":
+        yield URL.create("sqlite", database=str(tmp_path / "migrated"))
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create()
+    yield make_url(server.url(name))
+    server.drop(name)
+
+
+def test_the_migrations_make_the_tables_of_the_models(app: Flask, empty: URL) -> None:
+    engine = database.migration_engine(empty)
     database.run_migrations(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -73,6 +103,9 @@ def test_an_older_database_is_migrated_and_keeps_its_rows(
         make_app(data)
 
 
+@pytest.mark.embedded
+
+
 def test_the_file_is_in_wal_mode_and_for_its_owner_alone(data: Path, app: Flask) -> None:
     file = data / "accounts.sqlite3"
     with sqlite3.connect(file) as connection:
@@ -80,6 +113,9 @@ def test_the_file_is_in_wal_mode_and_for_its_owner_alone(data: Path, app: Flask)
     connection.close()
     assert file.stat().st_mode & 0o777 == 0o600
     assert data.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.embedded
 
 
 @pytest.mark.slow
@@ -93,6 +129,9 @@ def test_processes_that_start_at_once_migrate_once(data: Path) -> None:
     make_app(data)
 
 
+@pytest.mark.embedded
+
+
 @pytest.mark.slow
 def test_a_start_without_migrations_imports_no_alembic(data: Path) -> None:
     command = [sys.executable, "-c", OPEN, str(data)]
@@ -101,6 +140,9 @@ def test_a_start_without_migrations_imports_no_alembic(data: Path) -> None:
         for _ in range(2)
     ]
     assert answers == ["False\n", "False\n"]
+
+
+@pytest.mark.embedded
 
 
 def test_a_newer_database_is_refused_and_not_touched(data: Path, app: Flask) -> None:
@@ -116,6 +158,9 @@ def test_a_newer_database_is_refused_and_not_touched(data: Path, app: Flask) -> 
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
 
 
+@pytest.mark.embedded
+
+
 def test_another_file_is_refused_and_not_touched(data: Path) -> None:
     data.mkdir()
     file = data / "accounts.sqlite3"
@@ -124,6 +169,9 @@ def test_another_file_is_refused_and_not_touched(data: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot be used \(file is not a database\)"):
         make_app(data)
     assert file.read_bytes() == before
+
+
+@pytest.mark.embedded
 
 
 @pytest.mark.parametrize("place", ["file/data", "/proc/data"])

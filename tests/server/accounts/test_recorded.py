@@ -40,6 +40,9 @@ def rows(file: Path) -> Rows:
         }
 
 
+@pytest.mark.embedded
+
+
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda file: file.stem)
 def test_recorded_accounts_are_migrated_with_all_they_hold(data: Path, recorded: Path) -> None:
     data.mkdir()

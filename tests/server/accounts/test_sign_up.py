@@ -115,6 +115,8 @@ class TestFirstAccount:
         assert shown == [f"Nobody has an account yet. Make the first one here: {address}"] * 2
         assert len(urlsplit(link(app)).query) >= len("first=") + 32
 
+    @pytest.mark.embedded
+
     def test_a_restart_makes_a_new_one(self, data: Path, app: Flask) -> None:
         old = link(app)
         restarted = make_app(data)

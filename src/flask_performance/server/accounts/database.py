@@ -5,6 +5,7 @@ new database gets the newest tables at once. Alembic is imported only to change 
 a third of a second and 12 MB.
 """
 
+import sqlite3
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,13 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004
+)
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 
@@ -41,6 +48,9 @@ BUSY_TIMEOUT = 5
 #: statement that others keep waiting, must not keep the threads that answer pages (seconds).
 CONNECT_TIMEOUT: Final = 3
 STATEMENT_TIMEOUT: Final = 10
+#: What SQLAlchemy raises while a server is away, or has no connection left.
+AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
+
 INSTALL: Final = 'pip install "flask-performance[server,scale]"'
 #: Who migrates a PostgreSQL database holds this advisory lock: any number that is ours.
 MIGRATING: Final = 0x666C_7065
@@ -65,6 +75,11 @@ def url(settings: Settings) -> URL:
 def shared(settings: Settings) -> bool:
     """Whether other processes, perhaps on other machines, work with the same accounts."""
     return not _is_sqlite(url(settings))
+
+
+def is_file(error: SQLAlchemyError) -> bool:
+    """Whether an error is SQLite's."""
+    return isinstance(getattr(error, "orig", None), sqlite3.Error)
 
 
 def _is_sqlite(address: URL) -> bool:

@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Flask, Response, request
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_performance.server.accounts import csrf, tokens
+from flask_performance.server.accounts.database import AWAY
 from flask_performance.server.accounts.permissions import Scope
 from flask_performance.server.store.base import EventStore, StoreUnavailableError
 
@@ -16,7 +18,9 @@ from . import openapi, parameters
 from .endpoints import ENDPOINTS, Call, Endpoint
 from .errors import (
     Refusal,
+    answer_accounts_away,
     answer_http_exception,
+    answer_not_kept,
     answer_refusal,
     answer_unavailable,
     not_found,
@@ -41,6 +45,9 @@ def init_app(app: Flask, store: EventStore) -> None:
     _add(blueprint, "/<path:_rest>", _nothing)
     blueprint.register_error_handler(Refusal, answer_refusal)
     blueprint.register_error_handler(StoreUnavailableError, answer_unavailable)
+    for kind in AWAY:
+        blueprint.register_error_handler(kind, answer_accounts_away)
+    blueprint.register_error_handler(DataError, answer_not_kept)
     blueprint.register_error_handler(HTTPException, answer_http_exception)
     blueprint.register_error_handler(InternalServerError, answer_http_exception)
     blueprint.after_request(_not_cached)

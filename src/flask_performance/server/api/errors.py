@@ -4,8 +4,10 @@ import logging
 
 import msgspec
 from flask import Response
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from flask_performance.server.accounts.database import is_file
 from flask_performance.server.accounts.permissions import Action
 from flask_performance.server.store.base import StoreUnavailableError
 
@@ -87,6 +89,23 @@ def answer_unavailable(error: StoreUnavailableError) -> Response:
     response = _answer(503, ErrorDetail("store_unavailable", message))
     response.headers["Retry-After"] = "5"
     return response
+
+
+def answer_accounts_away(error: SQLAlchemyError) -> Response:
+    """While the accounts' server does not answer. Of a file, a failure is a failure."""
+    if is_file(error):
+        raise error
+    log.warning("The accounts' database did not answer the API: %(error)s", {"error": error})
+    message = "The accounts' database does not answer; try again in a moment."
+    response = _answer(503, ErrorDetail("accounts_unavailable", message))
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def answer_not_kept(_error: DataError) -> Response:
+    """Text that no database takes."""
+    message = "Something is too long, or holds a character that is none; send it without that."
+    return _answer(400, ErrorDetail("bad_value", message))
 
 
 def _answer(status: int, detail: ErrorDetail) -> Response:

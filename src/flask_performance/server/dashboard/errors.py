@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from flask_performance.server.accounts.database import AWAY, is_file
 from flask_performance.server.accounts.refusals import SignUpRefusedError
 from flask_performance.server.store.base import StoreUnavailableError
 
@@ -43,6 +45,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, csrf_error)
     app.register_error_handler(SignUpRefusedError, sign_up_refused)
     app.register_error_handler(StoreUnavailableError, store_unavailable)
+    for kind in AWAY:
+        app.register_error_handler(kind, accounts_unavailable)
+    app.register_error_handler(DataError, not_to_be_kept)
 
 
 def http_error(error: HTTPException) -> Response | HTTPException:
@@ -73,6 +78,32 @@ def store_unavailable(error: StoreUnavailableError) -> Response:
         "says why.",
     }
     return make_response(plain_page(words), 503)
+
+
+def accounts_unavailable(error: SQLAlchemyError) -> Response:
+    """A page while the accounts' server does not answer. Of a file, a failure is a failure."""
+    if is_file(error) or request.path.startswith(MACHINES):
+        raise error
+    log.warning("The accounts' database did not answer a page: %(error)s", {"error": error})
+    words = {
+        "status": 503,
+        "title": "The accounts' database does not answer",
+        "detail": "Apps are still heard, nothing that they send is lost, and you stay logged in.",
+        "advice": "Try again in a moment. If it stays, the server's log says why.",
+    }
+    return make_response(plain_page(words), 503, {"Retry-After": "5"})
+
+
+def not_to_be_kept(error: DataError) -> Response:
+    """Text that no database takes: a character that is none, or far too much of it."""
+    log.info("What was typed cannot be kept: %(error)s", {"error": error.orig})
+    words = {
+        "status": 400,
+        "title": "This cannot be kept",
+        "detail": "Something that was typed is too long, or holds a character that is none.",
+        "advice": "Go back, correct it and send the form again.",
+    }
+    return make_response(plain_page(words), 400)
 
 
 def plain_page(words: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from flask_performance.server.store.duckdb import DuckDBStore
 
 from . import archive
 from .errors import UpkeepError
+from .snapshot import refuse_scaled
 
 #: May be in a folder that counts as empty.
 NOTHING: Final = frozenset({"lost+found", "serve.lock"})
@@ -24,6 +25,7 @@ NOTHING: Final = frozenset({"lost+found", "serve.lock"})
 
 def restore(settings: Settings, file: Path, progress: archive.Progress) -> dict[str, Any]:
     """The manifest of what was restored. Raises UpkeepError and SettingsError."""
+    refuse_scaled(settings)
     if not file.is_file():
         raise UpkeepError(f"There is no file {file}.")
     _check_empty(settings.data)

@@ -31,6 +31,7 @@ def take(settings: Settings, store: DuckDBStore | None, folder: Path) -> Iterato
 
     Answers how much is copied, and how long ingest had to wait. Raises UpkeepError.
     """
+    refuse_scaled(settings)
     _check_room(settings)
     began = time.monotonic()
     with contextlib.nullcontext(settings.events) if store is None else store.still():
@@ -44,6 +45,15 @@ def take(settings: Settings, store: DuckDBStore | None, folder: Path) -> Iterato
     if settings.secret_key.exists():
         shutil.copyfile(settings.secret_key, folder / settings.secret_key.name)
     yield {"paused": 0.0 if store is None else paused}
+
+
+def refuse_scaled(settings: Settings) -> None:
+    """A backup is of one folder, and holds all or nothing. Raises UpkeepError."""
+    if settings.database_url is not None:
+        raise UpkeepError(
+            "The accounts are in PostgreSQL and not in the data folder, and a backup without them "
+            "is none: use pg_dump, and the tools of the other servers."
+        )
 
 
 def _check_room(settings: Settings) -> None:

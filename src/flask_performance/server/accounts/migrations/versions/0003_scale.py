@@ -42,5 +42,5 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(500), nullable=False),
         sa.Column("counted", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_dead_letters"),
-        sa.UniqueConstraint("block", "place", name="uq_dead_letters_block"),
+        sa.UniqueConstraint("block", "place", name="uq_dead_letters_block_place"),
     )
