@@ -41,7 +41,7 @@ def test_a_restart_while_people_are_logged_in(platform: Platform, server: Postgr
         server.stop()
         address, answer = session.open(page)
         assert (address, answer.status) == (page, 503)
-        assert "The accounts' database does not answer" in answer.body.decode()
+        assert "database does not answer" in answer.body.decode()
         before = len(client.acknowledged)
         wait_for(lambda: len(client.acknowledged) > before, 20, "a batch without PostgreSQL")
         server.start()

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import URL, Engine, event, make_url
 
-from flask_performance.server.accounts import database
+from flask_performance.server.accounts import database, models
 from flask_performance.server.settings import Settings
 from tests.support.postgresql import PostgreSQL, running_postgresql
 
@@ -46,7 +46,7 @@ def template(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("template")
     app = make_app(folder, database_url=postgresql.url(name))
     with app.app_context():
-        database.db.engine.dispose()
+        models.db.engine.dispose()
     return name
 
 

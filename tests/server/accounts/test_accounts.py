@@ -132,8 +132,6 @@ def test_users_that_cannot_be(ada: User, email: str, password: str, words: str) 
 
 
 @pytest.mark.embedded
-
-
 def test_no_secret_is_in_the_file(ada: User, data: Path) -> None:
     secret = tokens.create_token(ada, "laptop")
     db.session.remove()

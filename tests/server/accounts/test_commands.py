@@ -51,8 +51,6 @@ def projects_of(data: Path, email: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_in_a_folder_where_serve_never_ran(data: Path) -> None:
     stdin = PASSWORD + "\n"
@@ -174,8 +172,6 @@ def test_a_refusal_is_one_sentence(data: Path, arguments: list[str], words: str)
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_the_password_is_asked_twice_and_not_shown(data: Path) -> None:
     ours, theirs = pty.openpty()
@@ -214,8 +210,6 @@ def answer_prompts(terminal: int, prompts: list[bytes]) -> bytes:
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_many_at_once_all_succeed(data: Path) -> None:
     create_user(data)

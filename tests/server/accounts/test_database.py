@@ -16,7 +16,6 @@ from sqlalchemy import URL, Engine, inspect, make_url
 from flask_performance.server.accounts import database
 from flask_performance.server.accounts.models import Base, db
 from flask_performance.server.settings import SettingsError
-
 from tests.support.postgresql import PostgreSQL
 
 from .support import EMAIL, Browser, make_app
@@ -60,15 +59,14 @@ def _reflected(engine: Engine) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def empty(home: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[URL]:
+def empty(home: str, tmp_path: Path, postgresql: PostgreSQL) -> Iterator[URL]:
     """The address of a database without anything."""
     if home == "sqlite":
         yield URL.create("sqlite", database=str(tmp_path / "migrated"))
         return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    name = server.create()
-    yield make_url(server.url(name))
-    server.drop(name)
+    name = postgresql.create()
+    yield make_url(postgresql.url(name))
+    postgresql.drop(name)
 
 
 def test_the_migrations_make_the_tables_of_the_models(app: Flask, empty: URL) -> None:
@@ -104,8 +102,6 @@ def test_an_older_database_is_migrated_and_keeps_its_rows(
 
 
 @pytest.mark.embedded
-
-
 def test_the_file_is_in_wal_mode_and_for_its_owner_alone(data: Path, app: Flask) -> None:
     file = data / "accounts.sqlite3"
     with sqlite3.connect(file) as connection:
@@ -116,8 +112,6 @@ def test_the_file_is_in_wal_mode_and_for_its_owner_alone(data: Path, app: Flask)
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_processes_that_start_at_once_migrate_once(data: Path) -> None:
     processes = [
@@ -130,8 +124,6 @@ def test_processes_that_start_at_once_migrate_once(data: Path) -> None:
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_a_start_without_migrations_imports_no_alembic(data: Path) -> None:
     command = [sys.executable, "-c", OPEN, str(data)]
@@ -143,8 +135,6 @@ def test_a_start_without_migrations_imports_no_alembic(data: Path) -> None:
 
 
 @pytest.mark.embedded
-
-
 def test_a_newer_database_is_refused_and_not_touched(data: Path, app: Flask) -> None:
     file = data / "accounts.sqlite3"
     with app.app_context():
@@ -159,8 +149,6 @@ def test_a_newer_database_is_refused_and_not_touched(data: Path, app: Flask) -> 
 
 
 @pytest.mark.embedded
-
-
 def test_another_file_is_refused_and_not_touched(data: Path) -> None:
     data.mkdir()
     file = data / "accounts.sqlite3"
@@ -172,8 +160,6 @@ def test_another_file_is_refused_and_not_touched(data: Path) -> None:
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.parametrize("place", ["file/data", "/proc/data"])
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("in the way")

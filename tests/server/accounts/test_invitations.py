@@ -245,8 +245,6 @@ def test_another_teams_invitation_cannot_be_revoked(ada: User, bob: User, shops:
 
 
 @pytest.mark.embedded
-
-
 def test_the_secret_is_not_in_the_file(ada: User, shops: Team, data: Path) -> None:
     secret = invited(ada, shops)
     db.session.remove()

@@ -158,8 +158,6 @@ def test_a_deleted_projects_key_stops(ring: CountedRing, clock: Clock, project: 
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.slow
 def test_a_key_made_by_another_process_works_at_once(ring: CountedRing, data: Path) -> None:
     ring.find("0" * 32)
@@ -188,8 +186,6 @@ def test_threads_may_ask_at_once(data: Path, project: Project) -> None:
 
 
 @pytest.mark.embedded
-
-
 def test_while_the_database_cannot_be_read_the_last_answer_holds(
     data: Path, project: Project, ring: CountedRing, clock: Clock
 ) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_performance.server.accounts import database, projects, teams, users
-from flask_performance.server.accounts import open_keys
+from flask_performance.server.accounts import database, open_keys, projects, teams, users
 from flask_performance.server.settings import Settings
 
 from .support import EMAIL, Browser, make_app
@@ -41,8 +40,6 @@ def rows(file: Path) -> Rows:
 
 
 @pytest.mark.embedded
-
-
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda file: file.stem)
 def test_recorded_accounts_are_migrated_with_all_they_hold(data: Path, recorded: Path) -> None:
     data.mkdir()

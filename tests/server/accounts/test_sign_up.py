@@ -116,7 +116,6 @@ class TestFirstAccount:
         assert len(urlsplit(link(app)).query) >= len("first=") + 32
 
     @pytest.mark.embedded
-
     def test_a_restart_makes_a_new_one(self, data: Path, app: Flask) -> None:
         old = link(app)
         restarted = make_app(data)

@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
     InterfaceError,
     OperationalError,
     SQLAlchemyError,
-    TimeoutError,  # noqa: A004
+    TimeoutError,
 )
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable

@@ -2,8 +2,8 @@
 
 The link's secret lives in the memory of this process: new with each start, worth nothing as soon
 as there is an account. Where several web processes share the accounts it is in their database, so
-that all of them know the link that one of them wrote. What counts in the end is the database: the account is the first one if no
-other is in it (`users.settle`).
+that all of them know the link that one of them wrote. What counts in the end is the database: the
+account is the first one if no other is in it (`users.settle`).
 """
 
 import hmac

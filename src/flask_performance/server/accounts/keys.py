@@ -3,7 +3,8 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from datetime import datetime
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Engine, Row, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +41,7 @@ class KnownKey(NamedTuple):
     revoked: bool = False
 
 
-def known(row: Row[Any]) -> KnownKey:
+def known(row: Row[str, int, int, datetime | None, int | None, int | None]) -> KnownKey:
     """From a row of `KNOWN`."""
     _, id, project_id, revoked_at, quota_minute, quota_month = row
     return KnownKey(id, project_id, quota_minute, quota_month, revoked_at is not None)
