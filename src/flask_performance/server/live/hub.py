@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
@@ -70,13 +70,16 @@ class _Channel:
         self.watchers = 0
         self.events: dict[str, str] = {}
         self.version = 0
+        #: What the newest version has that the one before had not, made once for all who listen.
+        self.news = b""
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def publish(self, events: dict[str, str]) -> None:
         if events != self.events:
-            self.events = events
             self.version += 1
+            self.news = _news(events, self.events, self.version)
+            self.events = events
             self.changed.set()
             self.changed = asyncio.Event()
 
@@ -169,20 +172,20 @@ class LiveHub:
         for channel in self._channels.values():
             channel.changed.set()
 
-    async def _watch(self, view: LiveView, permit: "_Permit") -> AsyncIterator[str]:
+    async def _watch(self, view: LiveView, permit: "_Permit") -> AsyncIterator[bytes]:
         channel = self._join(view)
         sent: dict[str, str] = {}
         version = 0
         ends = time.monotonic() + LIFE
         quiet = time.monotonic() + KEEP_ALIVE
         try:
-            yield "retry: 1000\n\n"
+            yield b"retry: 1000\n\n"
             while not self._closing.is_set() and time.monotonic() < ends:
                 if not await permit.holds():
                     return
                 if time.monotonic() >= quiet:
                     quiet = time.monotonic() + KEEP_ALIVE
-                    yield ": still here\n\n"
+                    yield b": still here\n\n"
                 changed = channel.changed
                 if channel.version == version:
                     wake = min(quiet, permit.until) - time.monotonic()
@@ -190,11 +193,13 @@ class LiveHub:
                         await asyncio.wait_for(changed.wait(), max(0.0, wake))
                     continue
                 quiet = time.monotonic() + KEEP_ALIVE
-                version, events = channel.version, channel.events
-                for name, data in events.items():
-                    if sent.get(name) != data:
-                        yield _event(name, data, version)
+                before, version, events = version, channel.version, channel.events
+                # Who could not keep up gets what is new to them, not each version in turn.
+                late = before != version - 1
+                news = _news(events, sent, version) if late else channel.news
                 sent = events
+                if news:
+                    yield news
         finally:
             self._leave(channel)
 
@@ -231,6 +236,13 @@ class LiveHub:
                 log.exception("A live view could not be rendered: %(view)r", {"view": view.key})
             took = time.monotonic() - rendered
             await asyncio.sleep(max(PACE, took / DUTY) - took)
+
+
+def _news(events: Mapping[str, str], before: Mapping[str, str], version: int) -> bytes:
+    """The events that are not as they were before."""
+    return "".join(
+        _event(name, data, version) for name, data in events.items() if before.get(name) != data
+    ).encode()
 
 
 def _event(name: str, data: str, version: int) -> str:

@@ -4,7 +4,7 @@ A cell is a step of time and a band of response times. A band is a few of the st
 buckets, so that its edges are exact: the requests behind a cell are those counted in it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,11 +84,11 @@ def data(scope: Scope) -> Mapping[str, Any]:
 def gathered(heatmap: Heatmap) -> tuple[Bands, dict[int, Counter[int]]]:
     """The bands, and for every step with requests how many are in each of them."""
     bands = Bands.over(heatmap.buckets)
-    cells: dict[int, Counter[int]] = {}
+    cells: defaultdict[int, Counter[int]] = defaultdict(Counter)
     for start_us, bucket, requests in zip(
         heatmap.starts_us, heatmap.buckets, heatmap.requests, strict=True
     ):
-        cells.setdefault(start_us, Counter())[bands.of(bucket)] += requests
+        cells[start_us][bands.of(bucket)] += requests
     return bands, cells
 
 
