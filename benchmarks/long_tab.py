@@ -1,0 +1,165 @@
+"""Whether a tab that is left open grows: a day's live updates in minutes, on the real page.
+
+    python -m benchmarks.long_tab [UPDATES]
+
+A busy project (200 requests a second) changes its page at most four times a second, 345,600 times a
+day; its charts and the table of operations at most once a second. What the live address of the
+overview says in a minute is recorded; then Chromium, which has the real page open, gets that
+again and again as fast as it takes it, with numbers of requests that never came before. Each time
+the recording is over its connection is, too, and the page connects anew, as it does every five
+minutes of a day. After each share of the updates garbage is collected and DevTools' own counters
+are read: what the page keeps, elements of the document, and listeners to events.
+"""
+
+import re
+import sys
+import tempfile
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from playwright.sync_api import CDPSession, Page, Route, sync_playwright
+
+from tests.support.browserless import Session, log_in
+from tests.support.platform import EMAIL, PASSWORD, Platform, running_platform
+
+from .report import keep, machine
+from .viewers import traffic
+
+UPDATES = 20_000
+#: Of a project that never rests.
+UPDATES_A_DAY = 86_400 * 4
+RECORD_SECONDS = 60.0
+#: How often it is looked at what the page keeps; the first looks are those of a page that warms up.
+LOOKS = 20
+WARM = 4
+#: Numbers of requests stand in the ids of rows.
+ROW_ID = re.compile(r'(id="q|/requests/)(\d+)')
+
+
+def recorded(platform: Platform, path: str, cookie: str) -> str:
+    """What the live address of a page says in a while."""
+    parts = urlsplit(platform.url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection.request("GET", f"{path}/live", headers={"Cookie": cookie})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    said, ends = b"", time.monotonic() + RECORD_SECONDS
+    while time.monotonic() < ends:
+        said += answer.read1()
+    connection.close()
+    return said.decode().rpartition("\n\n")[0] + "\n\n"
+
+
+class Replay:
+    """The recording as the answer to each connection, with ever new numbers of requests."""
+
+    #: Between the numbers of one connection and those of the next.
+    SHIFT = 10_000_000
+
+    def __init__(self, recording: str) -> None:
+        self._recording = recording
+        #: Versions of the page in one recording.
+        self.versions = len(set(re.findall(r"^id: (\d+)$", recording, re.MULTILINE)))
+        self.connections = 0
+
+    def answer(self, route: Route) -> None:
+        self.connections += 1
+        shift = self.connections * self.SHIFT
+        body = ROW_ID.sub(lambda found: f"{found[1]}{int(found[2]) + shift}", self._recording)
+        # The page says by itself when it is done with it: it has lost its connection.
+        route.fulfill(body=body, content_type="text/event-stream")
+
+    def is_of_the_last(self, row: str) -> bool:
+        """Whether a row came with the last connection, or the one that is being read."""
+        return int(row.lstrip("q")) // self.SHIFT >= self.connections - 1
+
+
+def kept(session: CDPSession) -> dict[str, float]:
+    """What the page keeps once garbage is collected."""
+    for _ in range(3):
+        session.send("HeapProfiler.collectGarbage")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    found = {one["name"]: one["value"] for one in metrics}
+    return {
+        "heap, kB": found["JSHeapUsedSize"] / 1000,
+        "elements": found["Nodes"],
+        "listeners": found["JSEventListeners"],
+    }
+
+
+def follow(page: Page, replay: Replay, updates: int) -> None:
+    """Until the page has had at least so many updates."""
+    while replay.connections * replay.versions < updates:
+        page.wait_for_timeout(100)
+
+
+def looks(platform: Platform, path: str, recording: str, updates: int) -> list[dict[str, float]]:
+    """What the page keeps after each share of the updates."""
+    replay, found = Replay(recording), []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{platform.url}/login")
+        page.fill("input[name=email]", EMAIL)
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button.button-main")
+        page.route("**/live*", replay.answer)
+        page.goto(platform.url + path)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+        for look in range(1, LOOKS + 1):
+            follow(page, replay, updates * look // LOOKS)
+            had = (replay.connections - 1) * replay.versions
+            found.append({"updates": had, **kept(session)})
+            print({name: round(value) for name, value in found[-1].items()}, flush=True)
+        newest = page.locator("#panel-requests tbody tr").first.get_attribute("id") or ""
+        assert replay.is_of_the_last(newest), newest
+        browser.close()
+    return found
+
+
+def slope(found: list[dict[str, float]], name: str) -> float:
+    """Growth by one update, as a line through all looks has it."""
+    updates, values = ([one[of] for one in found] for of in ("updates", name))
+    return float(np.polyfit(updates, values, 1)[0])
+
+
+def measure(updates: int, folder: Path) -> dict[str, Any]:
+    with running_platform(folder / "data") as platform:
+        project, session = platform.project(), Session()
+        path = f"/projects/{project.id}"
+        with traffic(project):
+            project.wait_for_requests(1)
+            log_in(platform.url + path, EMAIL, PASSWORD, session)
+            recording = recorded(platform, path, session.cookie)
+        found = looks(platform, path, recording, updates)
+    warm = found[WARM:]
+    return {
+        "updates": int(found[-1]["updates"]),
+        "updates a day, at most": UPDATES_A_DAY,
+        **{
+            f"{name}, after {int(one['updates'])} updates": round(one[name])
+            for name in ("heap, kB", "elements", "listeners")
+            for one in (warm[0], warm[-1])
+        },
+        "heap grows by, kB a day": round(slope(warm, "heap, kB") * UPDATES_A_DAY),
+        "elements grow by, a day": round(slope(warm, "elements") * UPDATES_A_DAY),
+        "listeners grow by, a day": round(slope(warm, "listeners") * UPDATES_A_DAY),
+    }
+
+
+def main() -> None:
+    updates = int(sys.argv[1]) if len(sys.argv) > 1 else UPDATES
+    on = machine()
+    with tempfile.TemporaryDirectory() as name:
+        keep("long_tab", on, measure(updates, Path(name)))
+
+
+if __name__ == "__main__":
+    main()
