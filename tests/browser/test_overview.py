@@ -43,11 +43,13 @@ def shop(dsn: str) -> Iterator[Flask]:
 @pytest.fixture
 def overview(person: Person, dsn: str, name: str) -> Page:
     """The open overview of a project with half an hour of past."""
-    Past(seconds=1800, per_second=2).post(dsn)
+    past = Past(seconds=1800, per_second=2)
+    past.post(dsn)
     page = person.open("/projects")
     expect(page.get_by_role("row", name=name)).to_contain_text("steady")
     page.get_by_role("link", name=name).click()
     expect(page.locator("live-stream")).to_have_text(re.compile("live · "))
+    wait_for(lambda: seen(page) == past.sent, 10, "all of the past on the page")
     return page
 
 
@@ -182,16 +184,22 @@ def test_a_new_release_is_marked_on_every_time_axis(overview: Page, dsn: str) ->
     expect(overview.locator("apdex-chart .tooltip")).to_contain_text("0.00")
 
 
-def test_a_lost_connection_says_so_and_mends_itself(
-    overview: Page, person: Person, platform: Platform
+def test_a_lost_connection_says_so_and_mends_itself_without_gap_or_repeat(
+    overview: Page, person: Person, platform: Platform, shop: Flask
 ) -> None:
-    top = place(overview)
+    top, before = place(overview), seen(overview)
     platform.kill()
     stream = overview.locator("live-stream")
     expect(stream).to_have_text(re.compile("connection lost · "))
     assert place(overview) == top, "the page stays where it is"
+    for number in range(3):
+        shop.test_client().get(f"/books/{number}")
     platform.start()
     expect(stream).to_have_text(re.compile("live · "), timeout=15_000)
+    wait_for(lambda: seen(overview) == before + 3, 30, "what came while nobody listened")
+    newest = overview.locator("#panel-requests tbody tr .path")
+    assert newest.all_inner_texts()[:3] == ["/books/2", "/books/1", "/books/0"]
+    assert seen(overview) == before + 3
     person.complaints.clear()  # the browser logs every failed attempt to connect
 
 
