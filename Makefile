@@ -101,10 +101,11 @@ chromium:
 promtool:
 	$(call debian,command -v promtool,prometheus)
 
-# Other homes of accounts and queue. (Where systemd runs, Debian starts servers of its own, too.)
+# Other homes of accounts, queue and event store. (Where systemd runs, Debian starts servers of its own, too.)
 .PHONY: services
 services:
 	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql)
+	$(call debian,test -x /usr/sbin/clickhouse-server,clickhouse-server)
 
 .PHONY: test
 test: setup chromium promtool services ## Run every test, with coverage

@@ -129,6 +129,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
     Raises SettingsError where a part cannot start; then nothing was damaged.
     """
     with contextlib.ExitStack() as stack:
+        _check_store(settings)
         stack.enter_context(exclusive(settings))
         make_smaller(settings)
         store = stack.enter_context(contextlib.closing(DuckDBStore(settings.events)))
@@ -169,6 +170,16 @@ def platform(settings: Settings) -> Iterator[Platform]:
         asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
         headers = common(https=settings.secure)
         yield Platform(asgi, collector, headers, hub, web, health)
+
+
+def _check_store(settings: Settings) -> None:
+    """A journal cannot say after a crash which blocks it handed out: their content varies, and a
+    store that knows blocks by their ids would take requests twice. Raises SettingsError."""
+    if settings.store_url is not None:
+        raise SettingsError(
+            "FLASK_PERFORMANCE_STORE_URL needs FLASK_PERFORMANCE_QUEUE_URL and "
+            "FLASK_PERFORMANCE_DATABASE_URL as well: the embedded journal stores into DuckDB alone."
+        )
 
 
 def _health(parts: Parts) -> Health:

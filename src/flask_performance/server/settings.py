@@ -105,6 +105,10 @@ class Settings:
     #: there is.
     disk_budget: int | None = None
 
+    #: Where requests are stored: clickhouse://user:password@host1,host2/database?cluster=name
+    #: (FLASK_PERFORMANCE_STORE_URL). None: DuckDB in the data folder.
+    store_url: str | None = field(default=None, repr=False)
+
     #: How the log is written (FLASK_PERFORMANCE_LOG), and from which level on
     #: (FLASK_PERFORMANCE_LOG_LEVEL).
     log: LogFormat = LogFormat.TEXT
@@ -179,6 +183,7 @@ class Settings:
             database_url=_database(environ.get(PREFIX + "DATABASE_URL")),
             secret=_secret("SECRET", LEAST_SECRET, environ),
             disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
+            store_url=environ.get(PREFIX + "STORE_URL") or None,
             log=LogFormat(_one_of("LOG", tuple(LogFormat), environ, LogFormat.TEXT)),
             log_level=_one_of("LOG_LEVEL", LOG_LEVELS, environ, "info"),
             self_=_one_of("SELF", ("on", "off"), environ, "on") == "on",

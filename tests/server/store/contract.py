@@ -457,26 +457,19 @@ class StoreContract(ABC):
         with pytest.raises(UnknownCursorError, match="cursor"):
             store.requests(DAY, 10, cursor)
 
-    # -- repeats, positions ----------------------------------------------------------------------
+    # -- repeats ---------------------------------------------------------------------------------
 
-    def test_position_and_batches_are_known_after_reopening(self, home: Home) -> None:
+    def test_batches_are_known_after_reopening(self, home: Home) -> None:
         store = home()
         store.append(block([{}] * 3), 41)
         store.append(block([{}] * 3, number=3, sent_total=6), 42)
         for _ in range(2):
-            assert store.position() == 42
             known = [number for number in range(6) if store.has_batch(1, "a" * 32, number)]
             assert known == [1, 3]
             assert not store.has_batch(2, "a" * 32, 1)
             assert not store.has_batch(1, "b" * 32, 1)
             store.close()
             store = home()
-
-    def test_a_stored_position_is_not_stored_again(self, store: EventStore) -> None:
-        store.append(block([{}] * 3), 5)
-        store.append(block([{}] * 3), 5)
-        assert store.summary(DAY).requests == 3
-        assert store.ledger(DAY).stored == 3
 
     @pytest.mark.parametrize("pause_us", [0, MINUTE_US, 72 * HOUR_US])
     def test_batches_out_of_order_stay_known(self, home: Home, pause_us: int) -> None:

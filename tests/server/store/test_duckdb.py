@@ -144,6 +144,30 @@ def test_a_file_that_another_program_has_open_is_no_damage(tmp_path: Path) -> No
     open_store(tmp_path).close()
 
 
+# -- positions -----------------------------------------------------------------------------------
+
+
+def test_the_position_is_known_after_reopening(tmp_path: Path, store: DuckDBStore) -> None:
+    store.append(block([{}] * 3), 41)
+    store.append(block([{}] * 3, number=3, sent_total=6), 42)
+    assert store.position() == 42
+    store.close()
+    with contextlib.closing(open_store(tmp_path)) as again:
+        assert again.position() == 42
+
+
+def test_a_stored_position_is_not_stored_again(store: DuckDBStore) -> None:
+    store.append(block([{}] * 3), 5)
+    store.append(block([{}] * 3), 5)
+    assert store.summary(DAY).requests == 3
+    assert store.ledger(DAY).stored == 3
+
+
+def test_a_block_without_a_position_is_refused(store: DuckDBStore) -> None:
+    with pytest.raises(ValueError, match="journal"):
+        store.append(block([{}]))
+
+
 # -- append: all or nothing ----------------------------------------------------------------------
 
 

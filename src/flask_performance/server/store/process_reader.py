@@ -14,6 +14,8 @@ INSTANCE_TERMS: Final = {
 }
 #: Where a process runs.
 ENVIRONMENT_TERM: Final = "i.environment = $environment"
+#: No condition, in words that every home has.
+ANY: Final = "1 = 1"
 #: What a process said before the window.
 BEFORE: Final = "at_us < $start_us"
 
@@ -26,7 +28,10 @@ class ProcessReader(Reader):
         asked = {name: getattr(filter, name) for name in INSTANCE_TERMS}
         terms = [INSTANCE_TERMS[name] for name, value in asked.items() if value is not None]
         statement = self._statement(
-            "instances", conditions=" and ".join([conditions.sql, *terms]), before=BEFORE
+            "instances",
+            conditions=conditions.sql,
+            named=" and ".join(terms) or ANY,
+            before=BEFORE,
         )
         parameters = {
             **conditions.parameters,
@@ -43,7 +48,7 @@ class ProcessReader(Reader):
     def first_heard(self, filter: Filter, limit: int) -> list[Release]:
         environment = filter.environment
         statement = self._statement(
-            "first_heard", conditions=ENVIRONMENT_TERM if environment is not None else "true"
+            "first_heard", conditions=ENVIRONMENT_TERM if environment is not None else ANY
         )
         parameters = {
             "project_id": filter.project_id,

@@ -4,7 +4,7 @@ with heard as (
     select c.instance_id, max(c.received_us) as last_seen_us, max(c.received_us) filter (where c.stored > 0) as served_us,
            sum(c.stored)::bigint as requests, bool_or(c.final) as final
     from receipt c join instance i on i.id = c.instance_id
-    where c.received_us >= $start_us and c.received_us < $end_us and @conditions
+    where c.received_us >= $start_us and c.received_us < $end_us and @conditions and @named
     group by c.instance_id order by last_seen_us desc, c.instance_id desc limit $limit
 ),
 used as (

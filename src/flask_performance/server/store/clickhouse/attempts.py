@@ -1,0 +1,212 @@
+"""Attempts: what makes several rows in several tables count together, or not at all."""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from flask_performance.server.store.base import StoreUnavailableError
+from flask_performance.server.store.rollups import ROLLUPS
+
+from .engine import Engine
+from .queries import filled, statement
+
+#: Numbers count quarters of a millisecond since this moment (seconds): 43 bits last until 2094.
+EPOCH: Final = 1_735_689_600  # 2025-01-01
+A_SECOND: Final = 4_000
+#: Requests of an attempt: their place in it is the last bits of their id.
+PLACE_BITS: Final = 20
+BLOCK, ROLL, VOID, OPEN = 0, 1, 2, 9
+#: An attempt may take so long (seconds) …
+LONGEST: Final = 120
+#: … one that takes longer than this was seen to hang by readers, and its rows are left out …
+HANGING: Final = 10 * A_SECOND
+#: … and after this it is dead, and timed work deletes what it left.
+DEAD: Final = 300
+#: How often it is asked whether a deletion is done, and for how long (seconds).
+POLL: Final = 0.02
+DELETION: Final = 110
+#: Tables whose rows carry their attempt, and in which column.
+TRACES: Final = {
+    "request": "bitShiftRight(id, 20)",
+    **dict.fromkeys(("receipt", "dropped", "process"), "attempt"),
+    **dict.fromkeys((rollup.table for rollup in ROLLUPS), "roll"),
+}
+ROLLED: Final = "roll"
+
+
+def hashed(*parts: object) -> int:
+    """A number of 63 bits that stands for some texts and numbers, the same everywhere."""
+    said = "\0".join("\1" if part is None else str(part) for part in parts)
+    digest = hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
+
+
+def day_of(attempt: int) -> date:
+    """The day (UTC) of an attempt."""
+    return (datetime.fromtimestamp(EPOCH, UTC) + timedelta(seconds=attempt / A_SECOND)).date()
+
+
+class Fresh(NamedTuple):
+    """A block that is stored and in no rollup: its attempt, and when its requests began."""
+
+    attempt: int
+    first_us: int
+    last_us: int
+
+
+class Open(NamedTuple):
+    """An attempt that has not ended, at a block or at rolling up, and its age in seconds."""
+
+    attempt: int
+    block: int
+    age: int
+
+
+class State(NamedTuple):
+    """What is committed at a moment."""
+
+    fresh: list[Fresh]
+    open: list[Open]
+    #: Rollups count up to these attempts: those by minute, and coarser ones, made of minutes …
+    minutes: int
+    coarse: int
+    #: … up to this.
+    upto: int
+    #: The newest attempt that is known of.
+    newest: int
+
+    @property
+    def garbage(self) -> tuple[int, ...]:
+        """What hangs or is dead, and does not count."""
+        return tuple(one.attempt for one in self.open if one.attempt < self.newest - HANGING)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """By the names that statements have for it."""
+        fresh = tuple(one.attempt for one in self.fresh)
+        return {
+            "garbage": self.garbage,
+            "fresh": fresh,
+            "fresh_day": f"{day_of(min(fresh, default=self.newest)) - timedelta(days=1)}",
+            "minutes": self.minutes,
+            "coarse": self.coarse,
+            "upto": self.upto,
+            "late_day": f"{day_of(self.upto)}",
+        }
+
+
+class Attempts:
+    """The tables `begun` and `commit` of a store."""
+
+    def __init__(self, engine: Engine, shards: Sequence[Engine], local: str) -> None:
+        self._engine = engine
+        self._shards = shards
+        self._local = local
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def state(self) -> State:
+        _, columns = self._engine.ask(statement("state"))
+        stored: list[Fresh] = []
+        open_: list[Open] = []
+        rolled: set[int] = set()
+        far = [0, 0, 0]
+        newest = 0
+        for kind, attempt, first_us, last_us, covered, *counting in zip(*columns, strict=True):
+            newest = max(newest, attempt)
+            if kind == BLOCK:
+                stored.append(Fresh(attempt, first_us, last_us))
+            elif kind == ROLL:
+                rolled.update(covered)
+                far = [max(pair) for pair in zip(far, counting, strict=True)]
+            else:
+                open_.append(Open(attempt, first_us, last_us))
+        fresh = [one for one in stored if one.attempt not in rolled]
+        minutes, coarse, upto = far
+        return State(fresh, open_, minutes, coarse, upto, newest)
+
+    def begin(self, block: str) -> int | None:
+        """A new attempt at a block; None: it is stored. What earlier ones left is deleted."""
+        hash = hashed("block", block or secrets.token_hex(16))
+        attempt = self._begun(hash)
+        for other, whose, end in self._attempts(attempt, hash):
+            if other == attempt or whose != hash:
+                continue
+            if end == BLOCK:
+                self.end(attempt)
+                return None
+            if end != VOID:
+                self.delete(other)
+        return attempt
+
+    def begin_roll(self) -> int | None:
+        """A new attempt at rolling up; None: another process is at it."""
+        hash = hashed(ROLLED)
+        attempt = self._begun(hash)
+        for other in self.state().open:
+            if other.block != hash or other.attempt == attempt:
+                continue
+            if other.age < DEAD:
+                self.end(attempt)
+                return None
+            self.delete(other.attempt)
+        return attempt
+
+    def _begun(self, hash: int) -> int:
+        while True:
+            with self._lock:
+                now = int((time.time() - EPOCH) * A_SECOND)
+                self._last = attempt = max(now, self._last + 1)
+            self._engine.insert("begun", {"attempt": [attempt], "block": [hash]})
+            same = [one for one in self._attempts(attempt, hash) if one[0] == attempt]
+            if len(same) == 1:
+                return attempt
+            # Another process has the same number: whoever sees that takes another one.
+
+    def _attempts(self, attempt: int, hash: int) -> Iterable[tuple[int, int, int]]:
+        asked = filled(statement("attempts"), {"attempt": attempt, "block": hash})
+        return list(zip(*self._engine.ask(asked)[1], strict=True))
+
+    def commit(self, attempt: int, kind: int, **values: Any) -> None:
+        """From now on it counts. Raises StoreUnavailableError where it took too long."""
+        if time.time() - EPOCH - attempt / A_SECOND > LONGEST:
+            raise StoreUnavailableError("ClickHouse took too long to store a block")
+        empty = {"first_us": 0, "last_us": 0, "covered": [], "minutes": 0, "coarse": 0, "upto": 0,
+                 "low": 0}  # fmt: skip
+        row = {"attempt": attempt, "kind": kind} | empty | values
+        self._engine.insert("commit", {name: [value] for name, value in row.items()})
+
+    def end(self, attempt: int) -> None:
+        """It has ended without anything to count."""
+        self._engine.insert("commit", {"attempt": [attempt], "kind": [VOID]})
+
+    def delete(self, attempt: int) -> None:
+        """Delete what an attempt left that never will be committed."""
+        for table, trace in TRACES.items():
+            self.delete_rows(table, f"{trace} = {attempt}")
+        self.end(attempt)
+
+    def delete_rows(self, table: str, condition: str) -> bool:
+        """Delete rows, wherever they are, and wait for it; whether there were any."""
+        _, [[count]] = self._engine.ask(f"select count() from {table} where {condition}")  # noqa: S608  # nosec B608
+        if not count:
+            return False
+        for shard in self._shards:
+            shard.do(f"alter table {table}{self._local} delete where {condition}")
+        deadline = time.monotonic() + DELETION
+        while time.monotonic() < deadline:
+            if not any(self._deleting(shard, table) for shard in self._shards):
+                return True
+            time.sleep(POLL)
+        raise StoreUnavailableError(f"ClickHouse takes long to delete rows of {table}")
+
+    def _deleting(self, shard: Engine, table: str) -> bool:
+        _, [[count]] = shard.ask(
+            "select count() from system.mutations where is_done = 0 and "  # noqa: S608  # nosec B608
+            f"database = currentDatabase() and table = '{table}{self._local}'"
+        )
+        return bool(count)

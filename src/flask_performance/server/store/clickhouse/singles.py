@@ -1,0 +1,203 @@
+"""The questions about single requests, which ClickHouse answers from their rows."""
+
+import re
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from flask_performance.server.store.base import (
+    MEASURES,
+    MINUTE_US,
+    ConsumerStats,
+    Filter,
+    Measure,
+    Page,
+    RequestRow,
+    Spread,
+    UnknownCursorError,
+    UnmatchedPath,
+)
+from flask_performance.server.store.block import UNKNOWN
+from flask_performance.server.store.reader import Reader
+from flask_performance.server.store.statistics import Columns, grouped_stats, spread_of
+from flask_performance.wire import OUTCOMES
+
+from .asking import ClickHouseAsking
+from .attempts import PLACE_BITS, day_of
+from .queries import statement
+
+#: After everything: where a list begins.
+NO_CURSOR: Final = (2**63 - 1, 2**63 - 1)
+#: Start and id of the last row, both of which fit 63 bits.
+CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,19})", re.ASCII)
+#: The newest requests are looked for in this much of a window, then in so many times as much.
+FIRST_LOOK_US: Final = 2 * MINUTE_US
+WIDER: Final = 8
+#: Of a request's own columns, in the order of `RequestRow`: unknown where they are -1.
+NUMBERS: Final = ("first_byte_us", "request_bytes", "response_bytes", "cpu_us", "queue_us")
+COLUMNS: Final = (
+    "id", "start_us", "duration_us", "operation_id", "instance_id", "environment", "release",
+    "path", "status", "outcome", *NUMBERS, "exception", "trace_id", "consumer",
+)  # fmt: skip
+
+
+class ClickHouseSingles(ClickHouseAsking, Reader):
+    """The questions of the pages of requests, and of what only single requests know."""
+
+    def request(self, project_id: int, id: int) -> RequestRow | None:
+        day = day_of(id >> PLACE_BITS)
+        rows = self._request_rows(
+            "request",
+            project_id,
+            {
+                "project_id": project_id,
+                "id": id,
+                "from_day": f"{day - timedelta(days=1)}",
+                "to_day": f"{day + timedelta(days=1)}",
+            },
+        )
+        return rows[0] if rows else None
+
+    def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
+        conditions = self._conditions("request", filter, [filter.project_id])
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "least": self._bucket_of_the(limit, filter),
+            "limit": limit,
+        }
+        return self._request_rows("slowest", filter.project_id, parameters, conditions.sql)
+
+    def _bucket_of_the(self, limit: int, filter: Filter) -> int:
+        """The bucket of the so many slowest requests, which rollups know."""
+        columns = self._histogram("0", filter)
+        over = columns["requests"][::-1].cumsum() >= limit
+        return int(columns["bucket"][::-1][over.argmax()]) if over.any() else 0
+
+    def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
+        """ClickHouse reads all that it may have to sort: it is asked for a little at first."""
+        cursor_start_us, cursor_id = _parse_cursor(cursor)
+        conditions = self._conditions("request", filter, [filter.project_id])
+        parameters = conditions.parameters | {
+            "cursor_start_us": cursor_start_us,
+            "cursor_id": cursor_id,
+        }
+        rows: list[RequestRow] = []
+        end_us = min(filter.end_us, cursor_start_us + 1)
+        width_us = FIRST_LOOK_US
+        while len(rows) <= limit and end_us > filter.start_us:
+            start_us = max(filter.start_us, end_us - width_us)
+            parameters |= {"start_us": start_us, "end_us": end_us, "limit": limit + 1 - len(rows)}
+            rows += self._request_rows("requests", filter.project_id, parameters, conditions.sql)
+            end_us, width_us = start_us, width_us * WIDER
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
+
+    def _request_rows(
+        self, name: str, project_id: int, parameters: dict[str, Any], conditions: str = "1"
+    ) -> list[RequestRow]:
+        """With the names of what the rows know by their ids."""
+        asked = statement(name, columns=", ".join(COLUMNS), conditions=conditions)
+        rows = self._named_rows(asked, parameters)
+        if not rows:
+            return []
+        operations = {id: key for key, id in self._operations_of([project_id]).items()}
+        instances = self._names_of_instances(project_id, {row["instance_id"] for row in rows})
+        found = []
+        for row in rows:
+            key = operations[row.pop("operation_id")]
+            wire_id, host = instances[row.pop("instance_id")]
+            path = row.pop("path")
+            numbers = {name: None if row[name] == UNKNOWN else row[name] for name in NUMBERS}
+            named = {
+                "method": key.method, "route": key.route, "endpoint": key.endpoint,
+                "path": key.route if path is None else path, "instance": wire_id, "host": host,
+                "outcome": OUTCOMES[row["outcome"]],
+            }  # fmt: skip
+            found.append(RequestRow(**(row | numbers | named)))
+        return found
+
+    def _names_of_instances(
+        self, project_id: int, ids: set[int]
+    ) -> dict[int, tuple[str, str | None]]:
+        rows = self._rows(
+            statement("names_of_instances"), {"project_id": project_id, "ids": tuple(ids)}
+        )
+        return {id: (wire_id, host) for id, wire_id, host in rows}
+
+    def _single_columns(self, name: str, filter: Filter, **more: Any) -> Columns:
+        conditions = self._conditions("request", filter, [filter.project_id])
+        window = {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "the_project": filter.project_id,
+        }
+        return self._columns(
+            statement(name, conditions=conditions.sql), conditions.parameters | window | more
+        )
+
+    def measures(self, filter: Filter) -> dict[Measure, Spread]:
+        found = grouped_stats(self._single_columns("measures", filter))
+        return {MEASURES[group]: spread_of(stats) for group, stats in found.items()}
+
+    def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
+        names = self._single_columns("top_consumers", filter, limit=limit)["consumer"].tolist()
+        if not names:
+            return []
+        columns = self._single_columns(
+            "consumers", filter, named=tuple(names), names=names, places=list(range(len(names)))
+        )
+        return [
+            ConsumerStats(**msgspec.structs.asdict(stats), consumer=names[place])
+            for place, stats in sorted(grouped_stats(columns).items())
+        ]
+
+    def unmatched(self, filter: Filter, limit: int) -> list[UnmatchedPath]:
+        operations = {id: key for key, id in self._operations_of([filter.project_id]).items()}
+        conditions = self._conditions("request", filter, [filter.project_id])
+        parameters = conditions.parameters | {
+            "start_us": filter.start_us,
+            "end_us": filter.end_us,
+            "nowhere": tuple(id for id, key in operations.items() if not key.route),
+        }
+        frequent = self._rows(statement("frequent", conditions=conditions.sql), parameters)
+        if not frequent:
+            return []
+        parameters["frequent"] = tuple(key for (key,) in frequent)
+        rows = self._rows(statement("unmatched", conditions=conditions.sql), parameters)
+        found: dict[tuple[str, str, int], UnmatchedPath] = {}
+        for id, path, status, requests, last_us, consumer, several in rows:
+            key = operations[id]
+            path = key.route if path is None else path
+            one = UnmatchedPath(
+                method=key.method, path=path, status=status, requests=requests, last_us=last_us,
+                consumer=consumer, several=bool(several),
+            )  # fmt: skip
+            known = found.get((one.method, one.path, one.status))
+            found[one.method, one.path, one.status] = one if known is None else _both(known, one)
+        order = sorted(
+            found.values(), key=lambda one: (-one.requests, -one.last_us, one.path, one.method)
+        )
+        return order[:limit]
+
+
+def _both(one: UnmatchedPath, other: UnmatchedPath) -> UnmatchedPath:
+    """The same path under an endpoint's old and new name."""
+    newer = max(one, other, key=lambda each: each.last_us)
+    return msgspec.structs.replace(
+        newer,
+        requests=one.requests + other.requests,
+        several=one.several or other.several or one.consumer != other.consumer,
+    )
+
+
+def _parse_cursor(cursor: str | None) -> tuple[int, int]:
+    if cursor is None:
+        return NO_CURSOR
+    if found := CURSOR.fullmatch(cursor):
+        return int(found[1]), int(found[2])
+    raise UnknownCursorError(
+        "cursor is not one that this server handed out; leave it out to begin again"
+    )

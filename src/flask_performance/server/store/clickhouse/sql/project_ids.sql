@@ -1,0 +1,2 @@
+-- Every project that has rows: each has instances.
+select distinct project_id from instance

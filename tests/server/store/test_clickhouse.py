@@ -1,0 +1,309 @@
+"""The event store on a ClickHouse server: the contract, and what only a server can get wrong."""
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+
+from flask_performance.server.app import platform
+from flask_performance.server.settings import Settings, SettingsError
+from flask_performance.server.store.base import EventStore, StoreUnavailableError
+from flask_performance.server.store.block import Block
+from flask_performance.server.store.clickhouse import ClickHouseStore, attempts, upkeep
+from flask_performance.server.store.clickhouse.address import Address
+from flask_performance.server.store.clickhouse.engine import Engine
+from flask_performance.server.store.clickhouse.schema import Layout
+from flask_performance.server.store.duckdb import DuckDBStore
+from flask_performance.server.store.open import open_store
+from tests.support.clickhouse import ClickHouseServer, clickhouse_server
+from tests.support.waiting import free_port
+
+from .builders import NOON_US, block
+from .contract import DAY, StoreContract
+from .contract_apdex import ApdexContract
+from .contract_bounds import BoundsContract
+from .contract_kept import KeptContract
+from .contract_processes import ProcessContract
+from .contract_rollups import RollupsContract
+from .contract_tables import TablesContract
+from .model import MINUTE_US
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    with clickhouse_server(tmp_path_factory.mktemp("clickhouse")) as server:
+        TestClickHouse.server = server
+        yield server
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+class TestClickHouse(
+    StoreContract,
+    ApdexContract,
+    BoundsContract,
+    KeptContract,
+    ProcessContract,
+    RollupsContract,
+    TablesContract,
+):
+    """The contract of every home."""
+
+    server: ClassVar[ClickHouseServer]
+
+    @classmethod
+    def open(cls, folder: Path) -> EventStore:
+        name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        return ClickHouseStore.open(cls.server.url(f"t_{name}"))
+
+
+@pytest.fixture
+def url(server: ClickHouseServer) -> str:
+    return server.url(f"u_{uuid4().hex}")
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[ClickHouseStore]:
+    with contextlib.closing(ClickHouseStore.open(url)) as store:
+        yield store
+
+
+def identified(made: Block, id: str) -> Block:
+    return dataclasses.replace(made, id=id)
+
+
+def some(number: int = 1, count: int = 20, id: str = "") -> Block:
+    """A batch with requests of the 2019 client beside it, which have no number."""
+    made = block(
+        [{"start_us": NOON_US - place * MINUTE_US} for place in range(count)],
+        number=number, sent_total=number * count, dropped_totals={"ignored": number},
+    )  # fmt: skip
+    return identified(made, id)
+
+
+class Dying:
+    """An engine whose process dies before, or behind, the so manyeth change."""
+
+    def __init__(self, engine: Engine, changes: int, *, behind: bool) -> None:
+        self._engine, self._left, self._behind = engine, changes, behind
+        self.ask, self.close = engine.ask, engine.close
+
+    def do(self, statement: str) -> None:
+        self._change(lambda: self._engine.do(statement))
+
+    def insert(self, table: str, columns: Mapping[str, list[Any]]) -> None:
+        self._change(lambda: self._engine.insert(table, columns))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        change()
+        if self._left == 0 and self._behind:
+            self._left = -1
+            raise KeyboardInterrupt
+
+
+def dying(url: str, changes: int, *, behind: bool = False) -> ClickHouseStore:
+    layout = Layout.of(Address.of(url))
+    engine = Dying(layout.engine, changes, behind=behind)
+    return ClickHouseStore(Layout(engine, [engine]))
+
+
+def until_it_lives(url: str, work: Callable[[ClickHouseStore], None]) -> Iterator[int]:
+    """Do it in processes that die one change later each time; how often that was."""
+    for behind in (False, True):
+        for changes in range(100):
+            with contextlib.closing(dying(url, changes, behind=behind)) as store:
+                try:
+                    work(store)
+                except KeyboardInterrupt:
+                    yield changes
+                else:
+                    break
+
+
+def aged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not ended is dead at once."""
+    monkeypatch.setattr(attempts, "DEAD", -1)
+    monkeypatch.setattr(upkeep, "DEAD", -1)
+
+
+# -- stored once ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_block_that_comes_again_is_stored_once(store: ClickHouseStore, url: str) -> None:
+    for _ in range(3):
+        store.append(some(id="a" * 32))
+    with contextlib.closing(ClickHouseStore.open(url)) as other:
+        other.append(some(id="a" * 32))
+        other.append(some(number=2, id="b" * 32))
+    assert store.summary(DAY).requests == 40
+    assert (store.ledger(DAY).stored, store.ledger(DAY).dropped) == (40, {"ignored": 2})
+
+
+@pytest.mark.slow
+def test_a_block_whose_workers_die_anywhere_is_stored_once(
+    store: ClickHouseStore, url: str
+) -> None:
+    """Killed before each thing that it writes, and behind it, it comes again until it is stored."""
+    deaths = 0
+    for changes in until_it_lives(url, lambda one: one.append(some(id="a" * 32))):
+        deaths += 1
+        assert store.summary(DAY).requests in (0, 20), changes
+    assert deaths >= 10
+    store.append(some(number=2, id="b" * 32))
+    for _ in range(2):
+        assert store.summary(DAY).requests == 40
+        assert len(store.requests(DAY, 100).rows) == 40
+        ledger = store.ledger(DAY)
+        assert (ledger.stored, ledger.lost, ledger.dropped) == (40, 0, {"ignored": 2})
+        store.roll()
+
+
+@pytest.mark.slow
+def test_what_dead_workers_left_does_not_count_and_goes(
+    store: ClickHouseStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(some())
+    for changes in range(3, 9):
+        with (
+            contextlib.closing(dying(url, changes)) as worker,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            worker.append(some(number=2, id=f"{changes}" * 32))
+    monkeypatch.setattr(attempts, "HANGING", -1)
+    assert store.summary(DAY).requests == len(store.requests(DAY, 100).rows)
+    aged(monkeypatch)
+    store.maintain(0)
+    left = store.rows()["raw"]
+    assert left == store.summary(DAY).requests == store.ledger(DAY).stored
+
+
+@pytest.mark.slow
+def test_rolling_up_that_dies_anywhere_counts_once(
+    store: ClickHouseStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged(monkeypatch)
+    store.append(some(count=200))
+    for changes in until_it_lives(url, lambda one: one.roll()):
+        assert store.summary(DAY).requests == 200, changes
+        assert sum(one.requests for one in store.operations(DAY)) == 200
+    store.append(some(number=2))
+    store.roll()
+    assert store.summary(DAY).requests == 220
+    assert store.rows()["minutes"] == 220
+
+
+@pytest.mark.slow
+def test_workers_store_different_blocks_at_once(store: ClickHouseStore, url: str) -> None:
+    def work(worker: int) -> None:
+        with contextlib.closing(ClickHouseStore.open(url)) as mine:
+            for turn in range(6):
+                rows: list[dict[str, object]] = [{"start_us": NOON_US - worker * MINUTE_US}] * 10
+                made = block(rows, wire_id=f"{worker}", number=turn + 1, sent_total=10 * turn + 10)
+                mine.append(identified(made, f"{worker}-{turn}"))
+                mine.roll()
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(work, worker) for worker in range(4)]
+        seen = []
+        while not all(one.done() for one in done):
+            seen.append(store.summary(DAY).requests)
+        for one in done:
+            one.result()
+    assert seen == sorted(seen)
+    assert {total % 10 for total in seen} == {0}
+    for _ in range(2):
+        assert store.summary(DAY).requests == 240
+        assert store.ledger(DAY).stored == 240
+        store.roll()
+
+
+# -- a server that is away -----------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_server_that_was_killed_has_everything_again(tmp_path: Path) -> None:
+    with clickhouse_server(tmp_path / "own") as server:
+        store = ClickHouseStore.open(server.url("own"))
+        store.append(some(id="a" * 32))
+        server.kill()
+        with pytest.raises(StoreUnavailableError, match="does not answer"):
+            store.append(some(number=2, id="b" * 32))
+        with pytest.raises(StoreUnavailableError):
+            store.summary(DAY)
+        server.start()
+        store.append(some(number=2, id="b" * 32))
+        assert store.summary(DAY).requests == 40
+        store.close()
+
+
+# -- addresses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/db", "clickhouse://", "clickhouse:///db", "clickhouse://host/a-b",
+        "clickhouse://u:secret@host/db?cluster=", "clickhouse://u:secret@host:port/db",
+        "clickhouse://u:secret@host/db?clusters=a", "clickhouse://u:secret@host/db?quorum=none",
+        "clickhouse://u:secret@host,,b/db", "clickhouse://u:secret@ho st/db",
+    ],
+)  # fmt: skip
+def test_a_wrong_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"must be like clickhouse://") as refused:
+        Address.of(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_url_says_where_the_store_is() -> None:
+    address = Address.of("clickhouse://me:p%40ss%2F@one,two:9001,[::1]:9/events?cluster=c&quorum=2")
+    assert address.hosts == (("one", 9000), ("two", 9001), ("::1", 9))
+    assert (address.user, address.password, address.database) == ("me", "p@ss/", "events")
+    assert (address.cluster, address.quorum, address.tls) == ("c", 2, False)
+    assert "p@ss" not in f"{address!r} {address}"
+    assert Address.of("clickhouses://one").hosts == (("one", 9440),)
+
+
+@pytest.mark.slow
+def test_a_password_is_told_to_nobody(server: ClickHouseServer) -> None:
+    port = server.port
+    right = f"clickhouse://app:se%20cret%40@127.0.0.1:{port}/with_password"
+    with contextlib.closing(ClickHouseStore.open(right)) as store:
+        store.append(some())
+        assert store.summary(DAY).requests == 20
+    wrong = f"clickhouse://app:guessed@127.0.0.1:{port}/with_password"
+    with pytest.raises(SettingsError, match="cannot be used") as refused:
+        ClickHouseStore.open(wrong)
+    assert "guessed" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_server_that_is_not_there_is_a_sentence() -> None:
+    with pytest.raises(SettingsError, match=r"ClickHouse at 127.0.0.1:\d+ cannot be used"):
+        ClickHouseStore.open(f"clickhouse://127.0.0.1:{free_port()}/db")
+
+
+def test_the_embedded_journal_does_not_store_into_clickhouse(tmp_path: Path) -> None:
+    url = "clickhouse://me:secret@127.0.0.1/db"
+    settings = Settings.read(tmp_path, {"FLASK_PERFORMANCE_STORE_URL": url})
+    assert "secret" not in repr(settings)
+    with pytest.raises(SettingsError, match="QUEUE_URL"), platform(settings):
+        pass
+
+
+@pytest.mark.slow
+def test_the_url_of_the_settings_is_opened(tmp_path: Path, url: str) -> None:
+    settings = Settings.read(tmp_path, {"FLASK_PERFORMANCE_STORE_URL": url})
+    with contextlib.closing(open_store(settings)) as store:
+        assert isinstance(store, ClickHouseStore)
+    with contextlib.closing(open_store(Settings.read(tmp_path, {}))) as store:
+        assert isinstance(store, DuckDBStore)
