@@ -103,6 +103,12 @@ class KeptContract:
         store.append(block([{}], wire_id="alive", number=3, sent_total=7), 4)
         assert store.ledger(everything).lost == 0
 
+    def test_whether_anything_was_heard_before_a_moment(self, store: EventStore) -> None:
+        store.append(block([{}], received_us=NOON_US), 1)
+        assert not store.heard_before(1, NOON_US)
+        assert store.heard_before(1, NOON_US + 1)
+        assert not store.heard_before(2, NOON_US + 1)
+
     def test_environments_say_when_they_were_heard(self, store: EventStore) -> None:
         for place, (name, at) in enumerate(
             (("production", 5), ("staging", 3), ("production", 9), (None, 1)), 1

@@ -65,6 +65,57 @@ class RollupsContract:
             assert sum(one.requests for one in store.operations(filter)) == len(durations)
             assert sum(one.requests for one in store.statuses(filter)) == len(durations)
 
+    def test_the_slowest_and_the_newest_of_days(self, store: EventStore) -> None:
+        """Rollups may say where they lie; what is in none yet is found all the same, and nothing is
+        lost between two pages."""
+        rows, chance = fill(store), random.Random(7)
+        for turn in range(24):
+            start_us, end_us = NOON_US + chance.randrange(DAY_US), END_US - chance.randrange(DAY_US)
+            method, _, route = ("GET", " ", chance.choice(ROUTES)) if turn % 2 else ("", "", "")
+            status = chance.choice((None, "4xx", "500"))
+            matching = sorted(
+                (int(str(row["start_us"])), int(str(row["duration_us"])))
+                for row in rows
+                if start_us <= int(str(row["start_us"])) < end_us
+                and (not method or row["operation"] == f"GET {route}")
+                and (status is None or str(row["status"])[0] == status[0])
+            )
+            filter = Filter(
+                project_id=1, start_us=start_us, end_us=end_us, status=status,
+                method=method or None, route=route if method else None,
+            )  # fmt: skip
+            slowest = store.slowest(filter, 10)
+            durations = sorted((duration for _, duration in matching), reverse=True)
+            assert [row.duration_us for row in slowest] == durations[:10]
+            starts, cursor = [], None
+            for _ in range(3):
+                page = store.requests(filter, 40, cursor)
+                starts += [row.start_us for row in page.rows]
+                cursor = page.next
+                if cursor is None:
+                    break
+            assert starts == [start for start, _ in reversed(matching)][: len(starts)]
+            assert len(starts) == min(120, len(matching))
+
+    def test_what_arrives_late_is_shown_though_its_time_was_forgotten(
+        self, store: EventStore
+    ) -> None:
+        """Rollups count what is deleted; a list must not end there."""
+        store.append(block([{"start_us": NOON_US + n} for n in range(100)]), 1)
+        store.roll()
+        store.maintain(NOON_US + DAY_US)
+        kept = {1: Retention(raw_days=1, minutes_days=90, hours_days=700)}
+        store.forget(NOON_US + 2 * DAY_US, kept)
+        late: list[Request] = [{"start_us": NOON_US - DAY_US}, {"start_us": NOON_US + DAY_US}]
+        store.append(block(late, number=2, sent_total=102), 2)
+        store.roll()
+        filter = Filter(
+            project_id=1, start_us=NOON_US - 3 * DAY_US, end_us=NOON_US + 3 * DAY_US, route="/"
+        )
+        starts = [NOON_US + DAY_US, NOON_US - DAY_US]
+        assert [row.start_us for row in store.requests(filter, 10).rows] == starts
+        assert {row.start_us for row in store.slowest(filter, 10)} == set(starts)
+
     def test_every_step_of_days_is_exact(self, store: EventStore) -> None:
         rows = fill(store)
         for step_us in STEPS_US:

@@ -294,6 +294,38 @@ def test_a_connection_that_broke_is_opened_anew(tmp_path: Path, store: DuckDBSto
     assert store.summary(DAY).requests == 5
 
 
+def test_a_reader_waits_while_the_file_is_opened_anew(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(block([{}] * 3), 1)
+    closed, waits = threading.Event(), threading.Event()
+    opens, opened_anew = store._open, store._opened_anew
+
+    def open_late() -> None:
+        closed.set()
+        assert waits.wait(10)
+        opens()
+
+    def noted(before: duckdb.DuckDBPyConnection) -> bool:
+        waits.set()
+        return opened_anew(before)
+
+    monkeypatch.setattr(store, "_open", open_late)
+    monkeypatch.setattr(store, "_opened_anew", noted)
+    store._reopen = True
+    with ThreadPoolExecutor() as pool:
+        mending = pool.submit(store._mend)
+        assert closed.wait(10)
+        assert pool.submit(store.summary, DAY).result().requests == 3
+        mending.result()
+
+
+def test_a_reader_of_a_closed_store_waits_for_nothing(store: DuckDBStore) -> None:
+    store.close()
+    with pytest.raises(StoreUnavailableError):
+        store.summary(DAY)
+
+
 # -- readers beside the writer -------------------------------------------------------------------
 
 

@@ -170,6 +170,10 @@ class EventStore(ABC):
     def last_seen_us(self, project_id: int) -> int | None:
         """When the project's newest batch arrived, ever; None: never."""
 
+    def heard_before(self, project_id: int, at_us: int) -> bool:
+        """Whether requests of the project had arrived, or been sent, before a moment."""
+        return self.ledger(Filter(project_id=project_id, start_us=0, end_us=at_us)).seen > 0
+
     @abstractmethod
     def environments(self, project_id: int) -> list[str]:
         """All names ever seen, sorted."""

@@ -1,9 +1,10 @@
 """How DuckDB is asked: from a filter to SQL, and a connection for every question."""
 
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import msgspec
@@ -16,6 +17,7 @@ from .block import OperationKey
 from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .queries import load, named
 from .rollups import OPERATIONS
+from .statistics import Columns
 from .window import parts, statuses
 
 #: Not enough memory for a question, a disk that does not answer, a file that is being closed.
@@ -26,8 +28,13 @@ AWAY = (
     duckdb.FatalException,
 )
 
+#: A reader waits so long at most (seconds) for a file that is being opened anew.
+PATIENCE: Final = 2.0
 #: A parameter that says up to which request rollups go.
 MARK: Final = re.compile(r"\$(rolled|detailed)\b")
+
+
+T = TypeVar("T")
 
 
 class AwayError(StoreUnavailableError, duckdb.Error):
@@ -43,6 +50,8 @@ class DuckDBAsking(Asking):
     #: By project: single requests from before are deleted.
     _raw_from: dict[int, int]
     _revisions: dict[int, int]
+    #: The file is being opened anew.
+    _reopen: bool = False
 
     def revision(self, project_id: int) -> int:
         return self._revisions.get(project_id, 0)
@@ -143,12 +152,34 @@ class DuckDBAsking(Asking):
             raise AwayError(str(error)) from error
 
     def _rows(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
-        with self._asking() as connection:
-            return self._run(connection, statement, parameters or {}).fetchall()
+        return self._answer(statement, parameters or {}, lambda result: result.fetchall())
 
-    def _columns(self, statement: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _columns(self, statement: str, parameters: dict[str, Any]) -> Columns:
+        return self._answer(statement, parameters, lambda result: result.fetchnumpy())
+
+    def _answer(
+        self,
+        statement: str,
+        parameters: dict[str, Any],
+        fetch: Callable[[duckdb.DuckDBPyConnection], T],
+    ) -> T:
+        """Ask; once more where the file was opened anew meanwhile, for that takes a moment."""
+        asked = self._connection
+        try:
+            with self._asking() as connection:
+                return fetch(self._run(connection, statement, parameters))
+        except AwayError:
+            if not self._opened_anew(asked):
+                raise
         with self._asking() as connection:
-            return self._run(connection, statement, parameters).fetchnumpy()
+            return fetch(self._run(connection, statement, parameters))
+
+    def _opened_anew(self, before: duckdb.DuckDBPyConnection) -> bool:
+        """Whether there is another connection than before, now or in a moment."""
+        until = time.monotonic() + PATIENCE
+        while self._reopen and time.monotonic() < until:
+            time.sleep(0.01)
+        return self._connection is not before and not self._reopen
 
     def _run(
         self, connection: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]
@@ -160,10 +191,12 @@ class DuckDBAsking(Asking):
         return connection.execute(statement, named(statement, parameters))
 
     def _named_rows(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        with self._asking() as connection:
-            result = self._run(connection, statement, parameters)
-            names = [column[0] for column in result.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return self._answer(statement, parameters, _by_name)
+
+
+def _by_name(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _one_of(name: str, ids: Sequence[int], terms: list[str], parameters: dict[str, Any]) -> None:

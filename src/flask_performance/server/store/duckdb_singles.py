@@ -1,12 +1,15 @@
 """The questions about single requests, which DuckDB answers from their rows."""
 
+import itertools
 import re
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from flask_performance.wire import OUTCOMES
 
 from .base import Filter, Page, RequestRow, UnknownCursorError
-from .duckdb_asking import DuckDBAsking
+from .duckdb_places import DuckDBPlaces
 from .queries import load
 
 #: After everything: where a list begins.
@@ -14,43 +17,85 @@ NO_CURSOR: Final = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
 CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
+#: What a filter asks of a path that is written.
+WRITTEN: Final = {"path": "contains(c.path, $path)", "whole_path": "c.path = $whole_path"}
 
-class DuckDBSingles(DuckDBAsking):
+
+class DuckDBSingles(DuckDBPlaces):
     """The questions of the pages of requests."""
 
     def request(self, project_id: int, id: int) -> RequestRow | None:
         rows = self._request_rows(load("request"), {"project_id": project_id, "id": id})
         return rows[0] if rows else None
 
+    def heard_before(self, project_id: int, at_us: int) -> bool:
+        asked = {"project_id": project_id, "at_us": at_us}
+        return bool(self._rows(load("heard_before"), asked)[0][0])
+
     def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
         conditions = self._conditions("request", filter, [filter.project_id])
-        parameters = conditions.parameters | {
-            "start_us": filter.start_us,
-            "end_us": filter.end_us,
-            "limit": limit,
-        }
-        return self._request_rows(load("slowest", conditions=conditions.sql), parameters)
+        places = self._slowest_places(filter, limit)
+        parameters = {
+            **conditions.parameters, **places.parameters,
+            "start_us": filter.start_us, "end_us": filter.end_us, "limit": limit,
+        }  # fmt: skip
+        statement = load("slowest", conditions=conditions.sql, places=places.sql)
+        return self._request_rows(statement, parameters)
 
     def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
         cursor_start_us, cursor_id = _parse_cursor(cursor)
-        conditions = self._conditions("request", filter, [filter.project_id])
-        parameters = conditions.parameters | {
-            "start_us": filter.start_us,
-            "end_us": filter.end_us,
-            "cursor_start_us": cursor_start_us,
-            "cursor_id": cursor_id,
-            "limit": limit + 1,
-        }
-        rows = self._request_rows(load("requests", conditions=conditions.sql), parameters)
+        end_us = min(filter.end_us, cursor_start_us + 1)
+        until = replace(filter, end_us=end_us, path=None, whole_path=None)
+        conditions = self._conditions("request", until, [filter.project_id])
+        start_us = filter.start_us
+        if not filter.single:
+            start_us = self._newest_from(until, limit + 1)
+        parameters = {
+            **conditions.parameters, **self._written(filter),
+            "start_us": start_us, "end_us": end_us,
+            "cursor_start_us": cursor_start_us, "cursor_id": cursor_id, "limit": limit + 1,
+        }  # fmt: skip
+        found = [
+            load("requests_found", conditions=conditions.sql, written=written)
+            for written in written_in(parameters)
+        ]
+        rows = self._request_rows(load("requests", found="\nunion all\n".join(found)), parameters)
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
 
+    def _written(self, filter: Filter) -> dict[str, Any]:
+        """The parts of a path that a filter asks for, each with the operations whose route has it:
+        a path that equals its route is not written."""
+        routes = [
+            (id, key.route)
+            for key, id in list(self._operations.items())
+            if key.project_id == filter.project_id
+        ]
+        parameters: dict[str, Any] = {}
+        if filter.path is not None:
+            having = [id for id, route in routes if filter.path in route]
+            parameters |= {"path": filter.path, "having_path": having}
+        if filter.whole_path is not None:
+            being = [id for id, route in routes if filter.whole_path == route]
+            parameters |= {"whole_path": filter.whole_path, "having_whole_path": being}
+        return parameters
+
     def _request_rows(self, statement: str, parameters: dict[str, Any]) -> list[RequestRow]:
-        with self._asking() as connection:
-            result = connection.execute(statement, parameters)
-            names = [column[0] for column in result.description or ()]
-            return [_request_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]
+        return [_request_row(row) for row in self._named_rows(statement, parameters)]
+
+
+def written_in(parameters: dict[str, Any]) -> list[str]:
+    """The ways in which a request's path may be the one that is asked for, each a condition. Asked
+    one by one they are found in the dictionary of paths; together every request is looked at."""
+    ways = [
+        [term, f"c.path is null and list_contains($having_{name}::integer[], c.operation_id)"]
+        if parameters[f"having_{name}"]
+        else [term]
+        for name, term in WRITTEN.items()
+        if name in parameters
+    ]
+    return [" and ".join(way) or "true" for way in itertools.product(*ways)]
 
 
 def _request_row(row: dict[str, Any]) -> RequestRow:

@@ -23,8 +23,12 @@ BUCKET_SQL: Final = (
 )
 #: The duration that a bucket stands for.
 MIDDLE_SQL: Final = f"2 * power({GAMMA!r}, bucket) / {GAMMA + 1!r}"
-#: The duration that a cell of some requests in one bucket stands for; one request's is its own.
-TYPICAL_SQL: Final = f"case when requests = 1 then duration_us else {MIDDLE_SQL} end"
+#: The last bucket that stands for no more than a threshold, and the last for no more than four
+#: times as much: buckets are compared, because a power for every cell costs more than the rest.
+WITHIN_SQL: Final = (
+    f"floor(ln(greatest(@threshold, 1)::double * {(GAMMA + 1) / 2!r}) / {LN_GAMMA!r})"
+)
+FOURFOLD_SQL: Final = WITHIN_SQL.replace("::double", "::double * 4")
 
 Numbers = NDArray[Any]
 

@@ -8,18 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .latency import BUCKET_SQL, MIDDLE_SQL, TYPICAL_SQL
+from .latency import BUCKET_SQL, FOURFOLD_SQL, MIDDLE_SQL, WITHIN_SQL
 
 FOLDER = Path(__file__).parent / "sql"
 #: Pieces that come in many queries.
-LATENCY = {"bucket": BUCKET_SQL, "typical": TYPICAL_SQL, "middle": MIDDLE_SQL}
+LATENCY = {
+    "bucket": BUCKET_SQL,
+    "middle": MIDDLE_SQL,
+    "within": WITHIN_SQL,
+    "fourfold": FOURFOLD_SQL,
+}
 
 
 @cache
 def load(name: str, **words: str) -> str:
     """The text of `sql/<name>.sql`."""
     text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    for word, value in {**words, **LATENCY}.items():
+    for word, value in {**LATENCY, **words}.items():
         text = text.replace(f"@{word}", value)
     return text
 

@@ -1,10 +1,11 @@
 """The questions about sets of requests, answered from rollups as far as they go, for every home."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from flask_performance.wire import OUTCOMES
 
@@ -34,6 +35,10 @@ from .statistics import (
 
 #: The tier of a table with requests.
 TIERS: Final = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "hours"}
+#: Window, step and revision.
+Asked = tuple[Filter, int, int]
+#: So many answers are kept: those of a page and the period before it.
+MOST_KEPT: Final = 8
 #: Nobody asked for Apdex.
 NOT_JUDGED = Sql("", {})
 
@@ -43,12 +48,37 @@ class Reader(Asking):
 
     #: The projects that something is being stored for, or deleted from.
     _changing: frozenset[int] = frozenset()
-    #: The last question of `_steps` and its answer.
-    _last_steps: tuple[tuple[Filter, int, int], Thresholds | None, Columns] | None = None
+    #: The last questions of `_steps`, and of `summary` (with step 0), and their answers.
+    _last: tuple[tuple[Asked, Thresholds | None, Columns], ...] = ()
 
     def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
-        columns = self._histogram("0", filter, thresholds=thresholds)
-        return grouped_stats(columns).get(0, NOTHING)
+        return grouped_stats(self._whole(filter, thresholds)).get(0, NOTHING)
+
+    def _whole(self, filter: Filter, thresholds: Thresholds | None = None) -> Columns:
+        """The histogram of a window. A verdict needs it, and the numbers beside it do."""
+        return self._kept(
+            filter, 0, thresholds,
+            lambda: self._histogram("0", filter, thresholds=thresholds),
+        )  # fmt: skip
+
+    def _kept(
+        self,
+        filter: Filter,
+        step_us: int,
+        thresholds: Thresholds | None,
+        ask: Callable[[], Columns],
+    ) -> Columns:
+        """The panels of a page ask the same twice: the last answers are kept until something is
+        stored."""
+        settled = filter.project_id not in self._changing  # in this order: see `_changes`
+        asked = (filter, step_us, self.revision(filter.project_id))
+        for known, judged, columns in self._last if settled else ():
+            if known == asked and thresholds in (None, judged):
+                return columns
+        columns = ask()
+        if settled:
+            self._last = (*self._last[1 - MOST_KEPT :], (asked, thresholds, columns))
+        return columns
 
     def _histogram(
         self,
@@ -154,26 +184,27 @@ class Reader(Asking):
         ]
 
     def heatmap(self, filter: Filter, step_us: int) -> Heatmap:
-        return heatmap_of(self._steps(filter, step_us))
+        first, last = filter.start_us // step_us, (filter.end_us - 1) // step_us
+        if first < last:
+            return heatmap_of(self._steps(filter, step_us))
+        columns = self._whole(filter)
+        starts_us = np.full(len(columns["bucket"]), first * step_us)
+        return heatmap_of(columns | {"group": starts_us})
 
     def _steps(self, filter: Filter, step_us: int, thresholds: Thresholds | None = None) -> Columns:
-        """The histogram of every step. A page asks for it twice running, as series and as heatmap,
-        and it is its dearest question: the last answer is kept until something is stored."""
-        settled = filter.project_id not in self._changing  # in this order: see `_changes`
-        asked = (filter, step_us, self.revision(filter.project_id))
-        known = self._last_steps
-        if settled and known is not None and known[0] == asked and thresholds in (None, known[1]):
-            return known[2]
-        judged = NOT_JUDGED if thresholds is None else self._judged(filter.project_id, thresholds)
-        together = "operation_id" not in judged.sql
-        cells = self._cells(filter, step_us=step_us, together=together)
-        columns = self._columns(
-            self._statement("series", judged=judged.sql, cells=cells.sql),
-            cells.parameters | judged.parameters | {"step_us": step_us},
-        )
-        if settled:
-            self._last_steps = asked, thresholds, columns
-        return columns
+        """The histogram of every step: of a page's questions the dearest."""
+
+        def ask() -> Columns:
+            judged = NOT_JUDGED if thresholds is None else self._judged(project_id, thresholds)
+            together = "operation_id" not in judged.sql
+            cells = self._cells(filter, step_us=step_us, together=together)
+            return self._columns(
+                self._statement("series", judged=judged.sql, cells=cells.sql),
+                cells.parameters | judged.parameters | {"step_us": step_us},
+            )
+
+        project_id = filter.project_id
+        return self._kept(filter, step_us, thresholds, ask)
 
     def ledger(self, filter: Filter) -> LedgerTotals:
         conditions = self._conditions("dropped", filter, [filter.project_id])

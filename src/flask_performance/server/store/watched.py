@@ -15,8 +15,7 @@ def first_us(store: EventStore, filter: Filter) -> int | None:
     else to a minute or an hour. A rate over a time in which nobody watched yet would be wrong.
     """
     project_id, start_us, end_us = filter.project_id, filter.start_us, filter.end_us
-    past = Filter(project_id=project_id, start_us=0, end_us=start_us)
-    if store.last_seen_us(project_id) is None or store.ledger(past).seen:
+    if store.last_seen_us(project_id) is None or store.heard_before(project_id, start_us):
         return None
     found: int | None = None
     while True:

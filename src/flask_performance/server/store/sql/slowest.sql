@@ -4,7 +4,7 @@ select c.id, c.start_us, c.duration_us, o.method, o.route, o.endpoint, coalesce(
        c.consumer, i.wire_id as instance, i.host, i.environment, i.release
 from (
     select * from request c
-    where c.start_us >= $start_us and c.start_us < $end_us and @conditions
+    where c.start_us >= $start_us and c.start_us < $end_us and @conditions and (@places)
     order by c.duration_us desc, c.id desc
     limit $limit
 ) c
