@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,34 @@ def test_every_page_at_every_width_in_both_themes(
         violations = Axe().run(page).response["violations"]
         assert not violations, (name, [(one["id"], one["nodes"][0]["html"]) for one in violations])
         page.screenshot(path=picture(f"{name}-{scheme}-{width}.png"))
+
+
+#: What is cut: of the ledger, of the row of time ranges, of the names of operations (pixels).
+CUT = """() => {
+    const cut = element => Math.max(0, element.scrollWidth - element.clientWidth);
+    const tops = [...document.querySelectorAll(".segments > *")].map(one => one.offsetTop);
+    const name = document.querySelector("#panel-operations tbody .column-operation");
+    return {
+        ledger: cut(document.querySelector(".ledger-line")),
+        ranges: Math.max(...tops) - Math.min(...tops) > 12 ? 1 : 0,
+        names: Math.max(0, 100 - name.offsetWidth),
+    };
+}"""
+
+
+def test_nothing_that_answers_first_is_cut_at_any_width(
+    person: Person, pages: dict[str, str]
+) -> None:
+    page = person.open(pages["overview"])
+    for width in (WIDE, 1341, 1280, 1181, 1041, 1000, 760, NARROW, 360):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        # Charts follow in the next frame.
+        wait_for(partial(has_width, person, width), 5, f"a page {width} px wide")
+        assert page.evaluate(CUT) == {"ledger": 0, "ranges": 0, "names": 0}, width
+
+
+def has_width(person: Person, width: int) -> bool:
+    return person.scroll_width() == width
 
 
 #: The words of everything that opens, and is wider than the screen or begins left of it then.

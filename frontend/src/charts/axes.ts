@@ -46,7 +46,8 @@ export function measureAxis(colours: AxisColours, empty: () => boolean): uPlot.A
     font: colours.font,
     size: 52,
     gap: 8,
-    space: 44,
+    // A low chart has a number above its ground, too.
+    space: (_plot, _axis, _least, _most, height) => Math.min(44, height / 3),
     grid: {
       stroke: colours.grid,
       width: 1,

@@ -1,6 +1,7 @@
 """The page of one operation over HTTP: only its requests, where their time goes, and who asked."""
 
 import re
+import time
 from collections import Counter
 from html import unescape
 
@@ -9,6 +10,8 @@ import pytest
 from flask_performance.server.dashboard.panels import costs, distribution
 from flask_performance.server.dashboard.panels.heatmap import Bands
 from flask_performance.server.store.base import Spread, Stats
+from tests.server.store.builders import block
+from tests.server.store.contract_processes import of_release
 
 from .conftest import Person, World
 
@@ -122,11 +125,10 @@ def test_an_operation_is_for_members(world: World) -> None:
 @pytest.mark.parametrize("buckets", [[0], [0, 1], [500], [345, 346, 800], list(range(0, 2000, 7))])
 def test_a_distribution_stays_within_its_drawing(buckets: list[int]) -> None:
     bands = Bands.over(buckets)
-    scale = distribution.Scale(bands)
     counts = Counter(bands.of(bucket) for bucket in buckets)
-    tallest = distribution.tallest_share(counts)
-    drawn = distribution.bars(bands, counts, scale, tallest)
-    lines = distribution.outline(bands, counts, scale, tallest)
+    scale = distribution.Scale(bands, distribution.tallest_share(counts))
+    drawn = distribution.bars(bands, counts, scale)
+    lines = distribution.outline(bands, counts, scale)
     assert {line.y1 for line in lines} | {line.y2 for line in lines} <= {
         *(bar.y for bar in drawn),
         distribution.GROUND,
@@ -150,3 +152,25 @@ def test_sizes_and_times_keep_their_own_units() -> None:
     assert [(row.label, row.unit.symbol) for row in rows] == [
         ("Response time", "ms"), ("Response", "kB"),
     ]  # fmt: skip
+
+
+def test_chosen_releases_are_drawn_over_each_other(world: World) -> None:
+    now_us = time.time_ns() // 1000
+    for number, (release, requests) in enumerate((("1.0", 40), ("1.1", 50), ("1.2", 3))):
+        rows: list[dict[str, object]] = [
+            {"operation": "GET /slow", "start_us": now_us - 5_000_000, "duration_us": 1000 * one}
+            for one in range(1, requests + 1)
+        ]
+        made = block(rows, project_id=world.mine_id, wire_id=f"{number:032x}", received_us=now_us)
+        world.store.append(of_release(made, release), world.store.position() + 1)
+    ada = world.person()
+    period = panel(page(ada, world), "distribution")
+    assert "this period 93" in words(period)
+    assert "no request is kept of the period before" in words(period)
+    chosen = panel(page(ada, world, "method=GET&route=/slow&newer=1.1&older=1.0"), "distribution")
+    assert "1.1 50 1.0 40" in words(chosen)
+    assert 'class="before"' in chosen
+    assert "release=1.1" in chosen
+    few = panel(page(ada, world, "method=GET&route=/slow&newer=1.1&older=1.2"), "distribution")
+    assert "1.2: 3 requests, too few to draw" in words(few)
+    assert 'class="before"' not in few

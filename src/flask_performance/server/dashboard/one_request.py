@@ -3,22 +3,27 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from flask_performance.server.store.base import HOUR_US, MINUTE_US, EventStore, Filter, RequestRow
+from flask_performance.server.store.latency import least_of
 
 from .chips import OUTCOMES
 from .formats import byte_unit, count, duration_unit
+from .panels import distribution
+from .panels.heatmap import Bands
 from .panels.requests import status_name
-from .scope import REQUESTS_PAGE, Scope
+from .scope import ALL_IN_ONE_US, REQUESTS_PAGE, Scope
 from .state import State
 
-__all__ = ["facts", "links", "phases", "standing", "status_name"]
+__all__ = ["facts", "links", "measures", "phases", "standing", "status_name"]
 
 #: A trace's other requests are looked for this long around, an instance's likewise.
 AROUND_US: Final = 15 * MINUTE_US
 #: A request is compared with those of its operation in the hour around it, if there are so many.
 COMPARED: Final = 20
+#: Of the drawing of where it stands: its height, its bars', and what is free above (pixels).
+HEIGHT: Final = 116
+GROUND: Final = 94
+TOP: Final = 20
 
 
 @dataclass(frozen=True)
@@ -43,45 +48,66 @@ class Phase:
     share: float
 
 
-def facts(row: RequestRow) -> list[tuple[str, list[Fact]]]:
-    """Every field, in groups; what an app does not send reads "–"."""
-    return [
-        ("Answer", _answer(row)),
-        ("Size", [_size("Request body", row.request_bytes), _size("Response", row.response_bytes)]),
-        ("Time", _time(row)),
-        ("Origin", _origin(row)),
-    ]
+@dataclass(frozen=True)
+class Standing:
+    """How long a request took among others: in words, and as a histogram with its own place."""
+
+    words: str
+    bars: list[distribution.Bar]
+    ticks: list[tuple[float, str]]
+    x: float
+    height: int = HEIGHT
+    ground: int = GROUND
+
+    @property
+    def anchor(self) -> str:
+        """On which side of its line the label is."""
+        return "end" if self.x > distribution.TURNS_AT else "start"
 
 
-def _answer(row: RequestRow) -> list[Fact]:
-    return [
-        Fact("Status", str(row.status)),
-        Fact("Outcome", OUTCOMES[row.outcome]),
-        _text("Exception", row.exception),
-        _text("Endpoint", row.endpoint),
-        _text("Route", row.route or None, "no route matched"),
-    ]
-
-
-def _time(row: RequestRow) -> list[Fact]:
+def measures(row: RequestRow) -> list[Fact]:
+    """What was measured, the most asked for first; what an app does not send reads "–"."""
     waiting_us = None if row.cpu_us is None else max(0, row.duration_us - row.cpu_us)
     return [
-        _duration("Duration", row.duration_us, "from the app's entry to the end of the body"),
+        _duration("Duration", row.duration_us, "to the end of the body"),
         _duration("First byte", row.first_byte_us, "until the body began"),
-        _duration("CPU", row.cpu_us, "of the thread that served it"),
-        _duration("Waiting", waiting_us, "duration without CPU: database, network, locks"),
-        _duration("Queue", row.queue_us, "from the proxy's stamp to the app's entry"),
+        _duration("CPU", row.cpu_us, "of its thread"),
+        _duration("Waiting", waiting_us, "for database, network, locks"),
+        _duration("Queue", row.queue_us, "from proxy to app"),
+        _size("Response", row.response_bytes, "sent"),
     ]
 
 
-def _origin(row: RequestRow) -> list[Fact]:
+def facts(row: RequestRow) -> list[tuple[str, list[Fact]]]:
+    """All other fields, in groups."""
     return [
-        _text("Consumer", row.consumer),
-        _text("Trace", row.trace_id),
-        _text("Host", row.host),
-        _text("Instance", row.instance),
-        _text("Environment", row.environment),
-        _text("Release", row.release),
+        (
+            "Request",
+            [
+                _text("Route", row.route or None, "no route matched"),
+                _text("Endpoint", row.endpoint),
+                _text("Consumer", row.consumer),
+                _text("Trace", row.trace_id),
+                _size("Request body", row.request_bytes),
+            ],
+        ),
+        (
+            "Answer",
+            [
+                Fact("Status", str(row.status)),
+                Fact("Outcome", OUTCOMES[row.outcome]),
+                _text("Exception", row.exception),
+            ],
+        ),
+        (
+            "Process",
+            [
+                _text("Host", row.host),
+                _text("Instance", row.instance),
+                _text("Environment", row.environment),
+                _text("Release", row.release),
+            ],
+        ),
     ]
 
 
@@ -94,9 +120,9 @@ def _duration(label: str, us: int | None, note: str) -> Fact:
     return Fact(label, unit.show(us), "" if us is None else unit.symbol, note)
 
 
-def _size(label: str, size: int | None) -> Fact:
+def _size(label: str, size: int | None, note: str = "") -> Fact:
     unit = byte_unit([size])
-    return Fact(label, unit.show(size), "" if size is None else unit.symbol)
+    return Fact(label, unit.show(size), "" if size is None else unit.symbol, note)
 
 
 def phases(row: RequestRow) -> list[Phase]:
@@ -119,8 +145,8 @@ def phases(row: RequestRow) -> list[Phase]:
     return found
 
 
-def standing(store: EventStore, project_id: int, row: RequestRow) -> str:
-    """How its duration stands among those of its operation in the hour around it; "" if unknown."""
+def standing(store: EventStore, project_id: int, row: RequestRow) -> Standing | None:
+    """Where it stands among the requests of its operation in the hour around it; None: too few."""
     around = Filter(
         project_id=project_id,
         start_us=max(0, row.start_us - HOUR_US // 2),
@@ -128,14 +154,25 @@ def standing(store: EventStore, project_id: int, row: RequestRow) -> str:
         method=row.method,
         route=row.route,
     )
-    all_of_them = store.summary(around).requests
-    if all_of_them < COMPARED:
-        return ""
-    faster = msgspec.structs.replace(around, duration_to_us=row.duration_us)
-    share = store.summary(faster).requests / all_of_them
-    return (
-        f"slower than {share * 100:.0f} % of the {count(all_of_them)} requests "
-        "of its operation in the hour around it"
+    found = store.heatmap(around, ALL_IN_ONE_US)
+    requests = sum(found.requests)
+    if requests < COMPARED:
+        return None
+    # What shares its latency bucket took as long as it did, within 1 %.
+    faster = sum(
+        number
+        for bucket, number in zip(found.buckets, found.requests, strict=True)
+        if least_of(bucket + 1) <= row.duration_us
+    )
+    words = f"slower than {faster / requests * 100:.0f} % of the {count(requests)} requests"
+    bands = Bands.over(found.buckets)
+    counts = distribution.banded(bands, found)
+    scale = distribution.Scale(bands, distribution.tallest_share(counts), GROUND, TOP)
+    return Standing(
+        words=f"{words} of its operation in the hour around it",
+        bars=distribution.bars(bands, counts, scale),
+        ticks=distribution.ticks(bands, scale),
+        x=scale.x(row.duration_us),
     )
 
 

@@ -95,6 +95,7 @@ class Scope:
         self.now_us = now_us() if at_us is None else at_us
         self.window: Window = state.window(self.now_us)
         self.filter = state.filter(project.id, self.window)
+        self._samples: dict[str, Sample] = {}
 
     def link(self, **changes: object) -> str:
         """The page's URL with changes to its state."""
@@ -163,8 +164,11 @@ class Scope:
 
     def sample_of(self, release: str) -> Sample:
         """The requests of one release in the window."""
-        filter = replace(self.state, release=release).filter(self.project.id, self.window)
-        return Sample(self.store.summary(filter), self.store.heatmap(filter, ALL_IN_ONE_US))
+        if release not in self._samples:
+            filter = replace(self.state, release=release).filter(self.project.id, self.window)
+            histogram = self.store.heatmap(filter, ALL_IN_ONE_US)
+            self._samples[release] = Sample(self.store.summary(filter), histogram)
+        return self._samples[release]
 
     @cached_property
     def young_us(self) -> int | None:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from flask_performance.server.store.base import EventStore, UnknownCursorError
 
 from .. import access, one_request
+from ..chips import OUTCOMES
 from ..downloads import download, file_name, requests_table
 from ..panels import explorer, heatmap, ledger, throughput
 from ..panels.base import Panel
@@ -66,10 +67,12 @@ def one(scope: Scope, id: int) -> dict[str, Any]:
         abort(404)
     return {
         "row": row,
+        "measures": one_request.measures(row),
         "facts": one_request.facts(row),
         "phases": one_request.phases(row),
         "standing": one_request.standing(scope.store, scope.project.id, row),
         "status_name": one_request.status_name(row),
+        "outcome": OUTCOMES[row.outcome],
         "links": one_request.links(scope, row),
         "operation_link": scope.operation_link(row.method, row.route),
     }

@@ -136,7 +136,7 @@ def errors(verdict: Verdict, now: Stats, before: Stats) -> Said | None:
 def _too_few(now: int, before: int) -> Said:
     if not before:
         return Said("Nothing to compare with", "neutral", "the older side has no request", "")
-    why = f"each side needs {FEWEST}"
+    why = f"Each side needs {FEWEST}"
     return Said(WORDS["few"], "neutral", f"{count(now)} and {count(before)}", why)
 
 

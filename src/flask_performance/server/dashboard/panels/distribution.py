@@ -4,14 +4,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask_performance.server.store.base import Heatmap, Stats
 from flask_performance.server.store.latency import least_of
+from flask_performance.server.store.verdict import FEWEST, Sample
 
 from ..downloads import Table
 from ..formats import duration_unit, spread
 from ..scope import Scope
+from . import comparison
 from .base import Panel
 from .heatmap import Bands
 
@@ -63,31 +65,69 @@ class Mark:
 
 
 class Scale:
-    """From durations to per cent of the width."""
+    """From durations to per cent of the width, from shares of requests to pixels of height."""
 
-    def __init__(self, bands: Bands) -> None:
+    def __init__(self, bands: Bands, tallest: float, ground: int = GROUND, top: int = TOP) -> None:
         self._least = math.log(max(bands.edges_us[0], 1))
         self._width = max(math.log(max(bands.edges_us[-1], 2)) - self._least, 0.01)
+        self._tallest, self._top, self.ground = tallest, top, ground
 
     def x(self, us: float) -> float:
         place = (math.log(max(us, 1)) - self._least) / self._width * 100
         return round(min(max(place, 0.0), 100.0), 2)
 
+    def height(self, share: float) -> float:
+        return max(1.0, round(share / self._tallest * (self.ground - self._top), 1))
+
+
+class Side(NamedTuple):
+    """What is drawn of one of two: in words, and the filter beyond the page's own."""
+
+    name: str
+    sample: Sample
+    filter: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        """The head of a column; a release is called as it is."""
+        return self.name if self.filter else self.name.capitalize()
+
+    @property
+    def requests(self) -> int:
+        return self.sample.stats.requests
+
+
+def sides(scope: Scope) -> tuple[Side, Side]:
+    """Two releases where they are chosen, else this period and the one before."""
+    newer, older = comparison.releases(scope)
+    if newer and older and (scope.state.newer or scope.state.older):
+        first, second = (
+            Side(name, scope.sample_of(name), {"release": name}) for name in (newer, older)
+        )
+        return first, second
+    return (
+        Side("this period", Sample(scope.summary, scope.distribution), {}),
+        Side("the one before", Sample(scope.before, scope.distribution_before), {}),
+    )
+
 
 def show(scope: Scope) -> Mapping[str, Any]:
-    found, past = scope.distribution, scope.distribution_before
-    if not found.buckets:
-        return {"bars": [], "marks": [], "ticks": [], "scope": scope}
-    bands = Bands.over(found.buckets + past.buckets)
-    now, before = (banded(bands, one) for one in (found, past))
-    scale = Scale(bands)
-    tallest = max(tallest_share(now), tallest_share(before))
+    now, before = sides(scope)
+    drawn = now.sample.histogram
+    if not drawn.buckets:
+        return {"bars": [], "scope": scope}
+    bands = Bands.over(drawn.buckets + before.sample.histogram.buckets)
+    counts, past = (banded(bands, one.sample.histogram) for one in (now, before))
+    enough = before.requests >= FEWEST  # the shape of a few is chance
+    tallest = max(tallest_share(counts), tallest_share(past) if enough else 0)
+    scale = Scale(bands, tallest)
     return {
-        "bars": bars(bands, now, scale, tallest),
-        "outline": outline(bands, before, scale, tallest),
-        "rows": rows(bands, now, before),
-        "before": sum(before.values()),
-        "marks": marks(scope.summary, scale),
+        "bars": bars(bands, counts, scale),
+        "outline": outline(bands, past, scale) if enough else [],
+        "rows": rows(bands, counts, past),
+        "now": now,
+        "before": before,
+        "marks": marks(now.sample.stats, scale),
         "ticks": ticks(bands, scale),
         "height": HEIGHT,
         "ground": GROUND,
@@ -108,42 +148,39 @@ def tallest_share(counts: Counter[int]) -> float:
     return max(counts.values()) / sum(counts.values()) if counts else 0.0
 
 
-def bars(bands: Bands, counts: Counter[int], scale: Scale, tallest: float) -> list[Bar]:
+def bars(bands: Bands, counts: Counter[int], scale: Scale) -> list[Bar]:
     """One for every band that has requests, as tall as its share of all."""
     all_of_them = sum(counts.values())
     found = []
     for band, requests in sorted(counts.items()):
         from_us, to_us = bands.edges_us[band : band + 2]
-        height = _height(requests / all_of_them, tallest)
+        height = scale.height(requests / all_of_them)
         x = scale.x(from_us)
         width = max(round(scale.x(to_us) - x, 2), 0.1)
         label = spread(from_us, to_us)
-        found.append(Bar(x, width, GROUND - height, height, label, requests, from_us, to_us))
+        found.append(Bar(x, width, scale.ground - height, height, label, requests, from_us, to_us))
     return found
 
 
-def outline(bands: Bands, counts: Counter[int], scale: Scale, tallest: float) -> list[Line]:
+def outline(bands: Bands, counts: Counter[int], scale: Scale) -> list[Line]:
     """The tops of bars and the steps between them, from the ground to the ground."""
     all_of_them = sum(counts.values())
     if not all_of_them:
         return []
-    found, level = [], float(GROUND)
+    ground = float(scale.ground)
+    found, level = [], ground
     for band in range(bands.count):
         from_x, to_x = (scale.x(us) for us in bands.edges_us[band : band + 2])
         share = counts[band] / all_of_them
-        top = GROUND - (_height(share, tallest) if share else 0.0)
+        top = ground - (scale.height(share) if share else 0.0)
         if top != level:
             found.append(Line(from_x, level, from_x, top))
         if share:
             found.append(Line(from_x, top, to_x, top))
         level = top
-    if level != GROUND:
-        found.append(Line(100.0, level, 100.0, GROUND))
+    if level != ground:
+        found.append(Line(100.0, level, 100.0, ground))
     return found
-
-
-def _height(share: float, tallest: float) -> float:
-    return max(1.0, round(share / tallest * (GROUND - TOP), 1))
 
 
 def rows(
@@ -191,8 +228,8 @@ def _short(us: int) -> str:
 def table(scope: Scope) -> Table:
     """As fine as the store has it: a row a bucket."""
     now, before = (
-        dict(zip(found.buckets, found.requests, strict=True))
-        for found in (scope.distribution, scope.distribution_before)
+        dict(zip(one.sample.histogram.buckets, one.sample.histogram.requests, strict=True))
+        for one in sides(scope)
     )
     return Table(
         ("duration_from_ms", "duration_to_ms", "requests", "requests_before"),
