@@ -104,8 +104,14 @@ class StoreContract(ABC):
         cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[tuple[World, EventStore]]:
         """A filled store that is only asked."""
-        with cls.opening(tmp_path_factory.mktemp("store")) as home:
-            store, world = filled(home, request.param, seed=STAGES.index(request.param))
+        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
+            yield asked
+
+    @classmethod
+    @contextmanager
+    def asked(cls, stage: str, folder: Path) -> Iterator[tuple[World, EventStore]]:
+        with cls.opening(folder) as home:
+            store, world = filled(home, stage, seed=STAGES.index(stage))
             yield world, store
 
     def test_summary(self, world_and_store: tuple[World, EventStore]) -> None:

@@ -32,7 +32,7 @@ from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
 from .contract_rollups import RollupsContract
 from .contract_tables import TablesContract
-from .model import MINUTE_US
+from .model import MINUTE_US, World
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,15 @@ class TestClickHouse(
     RollupsContract,
     TablesContract,
 ):
-    """The contract of every home."""
+    """The contract of every home. (Upkeep has fewer stages here.)"""
+
+    @pytest.fixture(scope="class", params=("fresh", "half rolled", "reopened"))
+    @classmethod
+    def world_and_store(
+        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[tuple[World, EventStore]]:
+        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
+            yield asked
 
     server: ClassVar[ClickHouseServer]
 

@@ -16,6 +16,7 @@ from flask_performance.server.store.window import Part, parts, statuses
 from flask_performance.wire import OUTCOMES
 
 from .attempts import Attempts, State, hashed
+from .columns import buckets
 from .engine import Engine
 from .queries import filled, statement
 
@@ -28,8 +29,9 @@ TERMS: Final = {
 }
 #: … and those that only single requests can answer. A path that is not written equals the route.
 SINGLE_TERMS: Final = {
-    "duration_from_us": "c.duration_us >= $duration_from_us",
-    "duration_to_us": "c.duration_us < $duration_to_us",
+    # A bucket is a quarter of what a duration is to read.
+    "duration_from_us": "c.bucket >= $least_bucket and c.duration_us >= $duration_from_us",
+    "duration_to_us": "c.bucket <= $most_bucket and c.duration_us < $duration_to_us",
     "instance": "c.instance_id = $instance_id",
     "consumer": "c.consumer = $consumer",
     "trace_id": "c.trace_id = $trace_id",
@@ -147,6 +149,10 @@ class ClickHouseAsking(Asking):
 
     def _single_parameters(self, filter: Filter) -> dict[str, Any]:
         parameters: dict[str, Any] = {}
+        if filter.duration_from_us is not None:
+            parameters["least_bucket"] = _bucket(filter.duration_from_us)
+        if filter.duration_to_us is not None:
+            parameters["most_bucket"] = _bucket(filter.duration_to_us)
         if filter.instance is not None:
             parameters["instance_id"] = hashed(filter.project_id, filter.instance)
         if filter.path is not None or filter.whole_path is not None:
@@ -189,6 +195,10 @@ def _rest(
         parameters["fresh_to"] = min(max(part.to_us for part in rolled), last_us + 1)
         selects.append(statement("cells_fresh", conditions=single))
     return selects
+
+
+def _bucket(duration_us: int) -> int:
+    return int(buckets(np.array([min(duration_us, 2**63 - 1)]))[0])
 
 
 def _kind(type: str) -> str:

@@ -1,6 +1,7 @@
 """The questions about single requests, which ClickHouse answers from their rows."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -47,17 +48,14 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
 
     def request(self, project_id: int, id: int) -> RequestRow | None:
         day = day_of(id >> PLACE_BITS)
-        rows = self._request_rows(
-            "request",
-            project_id,
-            {
-                "project_id": project_id,
-                "id": id,
-                "from_day": f"{day - timedelta(days=1)}",
-                "to_day": f"{day + timedelta(days=1)}",
-            },
-        )
-        return rows[0] if rows else None
+        parameters = {
+            "project_id": project_id,
+            "id": id,
+            "from_day": f"{day - timedelta(days=1)}",
+            "to_day": f"{day + timedelta(days=1)}",
+        }
+        found = self._request_rows(project_id, self._rows(statement("request"), parameters))
+        return found[0] if found else None
 
     def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
         conditions = self._conditions("request", filter, [filter.project_id])
@@ -67,11 +65,16 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
             "least": self._bucket_of_the(limit, filter),
             "limit": limit,
         }
-        return self._request_rows("slowest", filter.project_id, parameters, conditions.sql)
+        places = self._rows(statement("slowest", conditions=conditions.sql), parameters)
+        return self._request_rows(filter.project_id, [place[:2] for place in places])
 
     def _bucket_of_the(self, limit: int, filter: Filter) -> int:
-        """The bucket of the so many slowest requests, which rollups know."""
-        columns = self._histogram("0", filter)
+        """The bucket above which so many requests are at least, as far as rollups know: of those
+        that are not deleted."""
+        if filter.single:
+            return 0
+        kept_us = max(filter.start_us, self._raw_from([filter.project_id]))
+        columns = self._histogram("0", msgspec.structs.replace(filter, start_us=kept_us))
         over = columns["requests"][::-1].cumsum() >= limit
         return int(columns["bucket"][::-1][over.argmax()]) if over.any() else 0
 
@@ -89,20 +92,26 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
         while len(rows) <= limit and end_us > filter.start_us:
             start_us = max(filter.start_us, end_us - width_us)
             parameters |= {"start_us": start_us, "end_us": end_us, "limit": limit + 1 - len(rows)}
-            rows += self._request_rows("requests", filter.project_id, parameters, conditions.sql)
+            places = self._rows(statement("requests", conditions=conditions.sql), parameters)
+            rows += self._request_rows(filter.project_id, places)
             end_us, width_us = start_us, width_us * WIDER
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
 
-    def _request_rows(
-        self, name: str, project_id: int, parameters: dict[str, Any], conditions: str = "1"
-    ) -> list[RequestRow]:
-        """With the names of what the rows know by their ids."""
-        asked = statement(name, columns=", ".join(COLUMNS), conditions=conditions)
-        rows = self._named_rows(asked, parameters)
-        if not rows:
+    def _request_rows(self, project_id: int, places: Sequence[tuple[int, int]]) -> list[RequestRow]:
+        """The requests that lie at some places (start and id), with the names of what their rows
+        know by ids."""
+        if not places:
             return []
+        which = {
+            "project_id": project_id,
+            "starts": tuple({(project_id, start_us) for start_us, _ in places}),
+            "ids": tuple(id for _, id in places),
+        }
+        asked = statement("singles", columns=", ".join(COLUMNS))
+        by_id = {row["id"]: row for row in self._named_rows(asked, which)}
+        rows = [by_id[id] for _, id in places if id in by_id]
         operations = {id: key for key, id in self._operations_of([project_id]).items()}
         instances = self._names_of_instances(project_id, {row["instance_id"] for row in rows})
         found = []

@@ -12,13 +12,13 @@ from (
         where c.received_us >= $start_us and c.received_us < $end_us and c.attempt not in $garbage and @conditions
           and instance_id in (select id from instance as i where i.project_id = $project_id and @named)
         group by instance_id
-    ) any left join (
+    ) as h any left join (
         select id as instance_id, wire_id as instance, host, pid, environment, release, client, python, flask, started_us,
                seen
         from instance as i where i.project_id = $project_id order by seen limit 1 by id
-    ) using instance_id
+    ) as n using instance_id
     order by last_seen_us desc, seen desc limit $limit
-) any left join (
+) as l any left join (
     select instance_id, max(at_us) as at, at - if(countIf(@before) > 0, maxIf(at_us, @before), min(at_us)) as span,
            max(cpu_us) - if(countIf(cpu_us is not null and @before) > 0, maxIf(cpu_us, @before), min(cpu_us)) as cpu,
            max(busy_us) - if(countIf(busy_us is not null and @before) > 0, maxIf(busy_us, @before), min(busy_us)) as busy,
@@ -28,5 +28,5 @@ from (
     from process as c
     where c.project_id = $project_id and c.at_us >= $since_us and c.at_us < $end_us and c.attempt not in $garbage
     group by instance_id
-) using instance_id
+) as u using instance_id
 order by last_seen_us desc, seen desc

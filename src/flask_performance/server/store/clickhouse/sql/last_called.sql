@@ -4,7 +4,7 @@ select method, route, toInt64(max(called_us)) from (
     union all
     select operation_id, toUInt64(greatest(start_us, 0)) as called_us from request as c
     where c.project_id = $project_id and c.day >= $fresh_day and bitShiftRight(c.id, 20) in $fresh
-) any left join (
+) as l any left join (
     select id as operation_id, method, route from operation as o where o.project_id = $project_id limit 1 by id
-) using operation_id
+) as r using operation_id
 group by method, route

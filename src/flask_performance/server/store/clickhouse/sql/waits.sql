@@ -5,7 +5,7 @@ from (
     from request as c
     where c.start_us >= $start_us and c.start_us < $end_us and c.queue_us >= 0 and @settled and @conditions
     group by instance_id, place
-) any left join (
+) as l any left join (
     select id as instance_id, wire_id from instance as i where i.project_id = $the_project limit 1 by id
-) using instance_id
+) as r using instance_id
 order by "group", bucket
