@@ -105,6 +105,8 @@ promtool:
 .PHONY: services
 services:
 	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql)
+	$(call debian,test -x /usr/sbin/rabbitmq-server,rabbitmq-server)
+	$(call debian,command -v redis-server,redis-server)
 	$(call debian,test -x /usr/sbin/clickhouse-server,clickhouse-server)
 
 .PHONY: test

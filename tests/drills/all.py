@@ -12,6 +12,7 @@ from .disk import full_disk
 from .locks import locked
 from .play import Drill
 from .strangers import bombs, liars, names, slow_loris
+from .workers import workers
 
 DRILLS: Final[Mapping[str, Drill]] = {
     "api": api,
@@ -26,4 +27,5 @@ DRILLS: Final[Mapping[str, Drill]] = {
     "names": names,
     "slow-loris": slow_loris,
     "term": term,
+    "workers": workers,
 }

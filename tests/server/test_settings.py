@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_performance.server.homes import Only, check_homes
 from flask_performance.server.settings import (
     LogFormat,
     MailServer,
@@ -151,3 +152,56 @@ def test_everything_is_inside_the_data_folder() -> None:
     paths = [part for name in names if isinstance(part := getattr(settings, name), Path)]
     assert len(paths) >= 6
     assert {path.parent for path in paths} == {settings.data}
+
+
+SERVERS = {
+    "FLASK_PERFORMANCE_DATABASE_URL": "postgres://ada:hunter2@db/metrics",
+    "FLASK_PERFORMANCE_QUEUE_URL": "amqp://ada:hunter2@mq//",
+    "FLASK_PERFORMANCE_STORE_URL": "clickhouse://ada:hunter2@events/default",
+}
+
+
+def test_three_servers() -> None:
+    settings = Settings.read("x", SERVERS)
+    check_homes(settings, "collector")
+    check_homes(Settings.read("x", {}))
+    assert settings.database_url == "postgresql+psycopg://ada:hunter2@db/metrics"
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("names", "only", "match"),
+    [
+        (("QUEUE",), None, "QUEUE_URL needs FLASK_PERFORMANCE_DATABASE_URL and FLASK"),
+        (("QUEUE", "DATABASE"), None, "QUEUE_URL needs FLASK_PERFORMANCE_STORE_URL as well"),
+        (("STORE", "DATABASE"), None, "STORE_URL needs FLASK_PERFORMANCE_QUEUE_URL"),
+        (("DATABASE",), "web", "--only web is for several processes"),
+    ],
+)
+def test_servers_that_do_not_go_together(
+    names: tuple[str, ...], only: Only | None, match: str
+) -> None:
+    environ = {name: SERVERS[name] for one in names if (name := f"FLASK_PERFORMANCE_{one}_URL")}
+    with pytest.raises(SettingsError, match=match):
+        check_homes(Settings.read("x", environ), only)
+
+
+def test_a_disk_budget_is_for_one_folder() -> None:
+    settings = Settings.read("x", {**SERVERS, "FLASK_PERFORMANCE_DISK_BUDGET": "20GB"})
+    with pytest.raises(SettingsError, match="DISK_BUDGET is for one data folder"):
+        check_homes(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("DATABASE_URL", "mysql://ada:hunter2@db/metrics"),
+        ("DATABASE_URL", "postgresql://ada:hunter2@db"),
+        ("QUEUE_URL", "kafka://ada:hunter2@mq"),
+        ("SECRET", "hunter2"),
+    ],
+)
+def test_a_server_that_is_none_of_ours(name: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"FLASK_PERFORMANCE_{name} must") as refused:
+        Settings.read("x", {f"FLASK_PERFORMANCE_{name}": said})
+    assert "hunter2" not in str(refused.value)

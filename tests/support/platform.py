@@ -94,11 +94,19 @@ class Platform:
         """Returns once /health answers 200; AssertionError with the log when it ends first."""
         return self.spawn(**settings).wait_until_ready()
 
-    def spawn(self, **settings: str) -> Self:
+    def spawn(self, *options: str, **settings: str) -> Self:
         """Start it, and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._command, "serve", "--port", str(self.port), "--data", str(self.data)],
+                [
+                    *self._command,
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--data",
+                    str(self.data),
+                    *options,
+                ],
                 env=environment(**self.always, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -16,46 +16,54 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvloop
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
 from flask import Flask, request
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from . import accounts, api, dashboard, logs, ourselves, vitals
-from .accounts import Meter, first, mail, models, open_keys, project_settings, projects
+from .accounts import Meter, first, mail, open_keys
 from .accounts.database import ask, open_engine, shared, url
 from .accounts.dsn import dsn
 from .accounts.dsn import settings as settings_of
 from .accounts.following import Follower
+from .accounts.letters import Letters
 from .accounts.orm import changes
 from .accounts.own import own_key
 from .accounts.throttle import sign_ins
+from .asked import existing, kept, project_exists
 from .collector.endpoint import ALL_REASONS, Collector, Headers
 from .counts import Failing, Histogram
 from .dashboard.headers import common, secured
-from .folder import exclusive
+from .folder import exclusive, make_folder
+from .homes import Only, check_homes
 from .ingest.worker import IngestWorker
-from .jobs import JobRunner, jobs
+from .jobs import Job, JobRunner, collector_job, jobs
 from .live.hub import LiveHub
 from .proxies import behind
 from .queue import dead_letters
+from .queue.base import Queue
 from .queue.journal import Journal
 from .serving import server
 from .settings import Settings, SettingsError
-from .store.base import EventStore, Retention
+from .store.base import EventStore
 from .store.duckdb import DuckDBStore
+from .store.open import open_store
 from .store.timing import time_questions
 from .upkeep.control import answering
 from .upkeep.tasks import Tasks
 from .upkeep.watch import Watch, make_smaller
 from .vitals import Health, Metrics, Sources
+
+if TYPE_CHECKING:
+    from .queue.celery import CeleryQueue
 
 log = logging.getLogger(__name__)
 
@@ -96,15 +104,16 @@ def create_web(settings: Settings, store: EventStore, watch: Watch | None = None
 
 @dataclass(frozen=True)
 class Platform:
-    """All parts, running."""
+    """All parts of this process, running."""
 
     asgi: ASGIApp
     collector: Collector
     #: For the answers that the collector gives without `asgi` around it.
     headers: Headers
-    hub: LiveHub
-    web: Flask
     health: Health
+    #: None: this process has no pages.
+    hub: LiveHub | None
+    web: Flask | None
 
 
 @dataclass(frozen=True)
@@ -113,134 +122,174 @@ class Parts:
 
     settings: Settings
     engine: Engine
-    web: Flask
-    store: EventStore
-    journal: Journal
-    ingest: IngestWorker
+    queue: "Journal | CeleryQueue"
     runner: JobRunner
     collector: Collector
-    hub: LiveHub
+    #: None: somewhere else.
+    web: Flask | None = None
+    store: EventStore | None = None
+    ingest: IngestWorker | None = None
+    hub: LiveHub | None = None
 
 
 @contextlib.contextmanager
-def platform(settings: Settings) -> Iterator[Platform]:
+def platform(settings: Settings, only: Only | None = None) -> Iterator[Platform]:
     """Open every part in the order of their needs, close them in the opposite one.
 
     Raises SettingsError where a part cannot start; then nothing was damaged.
     """
+    check_homes(settings, only)
     with contextlib.ExitStack() as stack:
-        _check_store(settings)
+        if only == "collector":
+            yield _collecting(settings, stack)
+        else:
+            yield _everything(settings, only, stack)
+
+
+def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitStack) -> Platform:
+    if settings.queue_url is None:
         stack.enter_context(exclusive(settings))
         make_smaller(settings)
-        store = stack.enter_context(contextlib.closing(DuckDBStore(settings.events)))
-        questions = time_questions(store)
-        journal = Journal(settings.journal)
-        stack.callback(journal.close)
-        watch = Watch(settings, store)
-        web = create_web(settings, store, watch)
-        stack.callback(mail.close, web, LAST_MAILS)
-        if shared(settings):
-            stack.enter_context(contextlib.closing(Follower(url(settings))))
-        keys = stack.enter_context(contextlib.closing(open_keys(settings)))
-        ingest = IngestWorker(journal, store, partial(_project_exists, web))
+    else:
+        make_folder(settings)
+    store = stack.enter_context(contextlib.closing(open_store(settings)))
+    questions = time_questions(store)
+    queue = _queue(settings, stack)
+    watch = Watch(settings, store) if isinstance(store, DuckDBStore) else None
+    web = create_web(settings, store, watch)
+    stack.callback(mail.close, web, LAST_MAILS)
+    if shared(settings):
+        stack.enter_context(contextlib.closing(Follower(url(settings))))
+    ingest = None
+    if isinstance(queue, Journal):
+        ingest = IngestWorker(queue, store, partial(project_exists, web))
         ingest.start()
         stack.callback(ingest.stop, DRAIN)
-        meter = Meter(open_engine(settings), alone=not shared(settings))
-        stack.callback(meter.close)
-        meter.load()
-        runner = JobRunner(
-            jobs(store, meter.save, partial(_kept, web), partial(_existing, web), watch.look)
-        )
-        runner.start()
-        stack.callback(runner.stop)
-        hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)
-        stack.enter_context(answering(settings, Tasks(settings, store, journal)))
-        collector = Collector(journal, keys.find, meter, partial(_collector_page, settings))
-        stack.callback(collector.close)
-        engine = open_engine(settings)
-        stack.callback(engine.dispose)
-        parts = Parts(settings, engine, web, store, journal, ingest, runner, collector, hub)
-        health = stack.enter_context(contextlib.closing(_health(parts)))
-        metrics = Metrics(_sources(parts, questions))
-        of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
-        routes = _routes(web, collector, hub, of_itself)
-        rooms = Starlette(routes=routes)
-        # A path with a line break matches none of Starlette's, not even the mount of everything.
-        rooms.router.default = cast(Mount, routes[-1]).app
-        asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
-        headers = common(https=settings.secure)
-        yield Platform(asgi, collector, headers, hub, web, health)
+    collector, meter = _collector(settings, queue, stack)
+    table = [collector_job(meter.save)]
+    if watch is not None:
+        asked = (partial(kept, web), partial(existing, web))
+        table = list(jobs(store, meter.save, *asked, watch.look))
+    runner = _runner(table, stack)
+    hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)
+    if isinstance(queue, Journal):
+        stack.enter_context(answering(settings, Tasks(settings, store, queue)))
+    engine = _engine(settings, stack)
+    parts = Parts(
+        settings, engine, queue, runner, collector, web=web, store=store, ingest=ingest, hub=hub
+    )
+    routes = [] if only == "web" else _of_collector(collector)
+    return _platform(parts, questions, [*routes, *_of_web(web, hub)], stack)
 
 
-def _check_store(settings: Settings) -> None:
-    """A journal cannot say after a crash which blocks it handed out: their content varies, and a
-    store that knows blocks by their ids would take requests twice. Raises SettingsError."""
-    if settings.store_url is not None:
-        raise SettingsError(
-            "FLASK_PERFORMANCE_STORE_URL needs FLASK_PERFORMANCE_QUEUE_URL and "
-            "FLASK_PERFORMANCE_DATABASE_URL as well: the embedded journal stores into DuckDB alone."
-        )
+def _collecting(settings: Settings, stack: contextlib.ExitStack) -> Platform:
+    """The collector alone: it needs keys and broker, and neither pages nor the event store."""
+    make_folder(settings)
+    queue = _queue(settings, stack)
+    collector, meter = _collector(settings, queue, stack)
+    runner = _runner([collector_job(meter.save)], stack)
+    parts = Parts(settings, _engine(settings, stack), queue, runner, collector)
+    return _platform(parts, {}, [*_of_collector(collector), _nothing_else()], stack)
+
+
+def _queue(settings: Settings, stack: contextlib.ExitStack) -> "Journal | CeleryQueue":
+    if settings.queue_url is None:
+        queue: Any = Journal(settings.journal)
+    else:
+        from .queue import celery  # 50 ms and 15 MB that a journal does not need
+
+        queue = celery.CeleryQueue(settings.queue_url)
+    stack.callback(queue.close)
+    return cast("Journal | CeleryQueue", queue)
+
+
+def _collector(
+    settings: Settings, queue: Queue, stack: contextlib.ExitStack
+) -> tuple[Collector, Meter]:
+    keys = stack.enter_context(contextlib.closing(open_keys(settings)))
+    meter = Meter(open_engine(settings), alone=not shared(settings))
+    stack.callback(meter.close)
+    meter.load()
+    collector = Collector(queue, keys.find, meter, partial(_collector_page, settings))
+    stack.callback(collector.close)
+    return collector, meter
+
+
+def _runner(table: Sequence[Job], stack: contextlib.ExitStack) -> JobRunner:
+    runner = JobRunner(table)
+    runner.start()
+    stack.callback(runner.stop)
+    return runner
+
+
+def _engine(settings: Settings, stack: contextlib.ExitStack) -> Engine:
+    engine = open_engine(settings)
+    stack.callback(engine.dispose)
+    return engine
+
+
+def _platform(
+    parts: Parts,
+    questions: Mapping[str, Histogram],
+    routes: list[BaseRoute],
+    stack: contextlib.ExitStack,
+) -> Platform:
+    settings = parts.settings
+    health = stack.enter_context(contextlib.closing(_health(parts)))
+    metrics = Metrics(_sources(parts, questions))
+    of_itself = vitals.routes(health, metrics, settings.metrics_token, settings.proxies)
+    rooms = Starlette(routes=[*of_itself, *routes])
+    # A path with a line break matches none of Starlette's, not even the mount of everything.
+    rooms.router.default = cast(Mount, routes[-1]).app
+    asgi = behind(settings.proxies, secured(rooms, https=settings.secure))
+    headers = common(https=settings.secure)
+    return Platform(asgi, parts.collector, headers, health, parts.hub, parts.web)
 
 
 def _health(parts: Parts) -> Health:
-    def store() -> Failing | None:
-        parts.store.rows()  # raises an error where it does not answer
-        return parts.ingest.trouble.now
-
     def accounts() -> None:
         ask(parts.engine)
 
-    asked = {"accounts": accounts, "queue": parts.journal.failing, "store": store}
+    asked: dict[str, Callable[[], Failing | None]] = {
+        "accounts": accounts, "queue": parts.queue.failing,
+    }  # fmt: skip
+    if (asking := parts.store) is not None:
+
+        def store() -> Failing | None:
+            asking.rows()  # raises an error where it does not answer
+            return None if parts.ingest is None else parts.ingest.trouble.now
+
+        asked["store"] = store
     return Health(asked, parts.runner.states)
 
 
 def _sources(parts: Parts, questions: Mapping[str, Histogram]) -> Sources:
-    settings = parts.settings
+    settings, web, hub = parts.settings, parts.web, parts.hub
+    files = {
+        "accounts": settings.accounts_database,
+        "journal": settings.journal,
+        "events": settings.events,
+    }
+    if shared(settings):
+        del files["accounts"]
+    broker = settings.queue_url is not None
+    letters = partial(dead_letters.count, settings.journal)
     return Sources(
         data=settings.data,
-        files={
-            **({} if shared(settings) else {"accounts": settings.accounts_database}),
-            "journal": settings.journal,
-            "events": settings.events,
-        },
+        files={} if broker else files,
         collected=parts.collector.counts,
         reasons=ALL_REASONS,
-        depth=parts.journal.depth,
-        commit_seconds=parts.journal.commit_seconds,
-        dead_letters=partial(dead_letters.count, settings.journal),
-        ingested=parts.ingest.counts,
-        rows=parts.store.rows,
+        depth=parts.queue.depth,
+        commit_seconds=parts.queue.commit_seconds,
+        dead_letters=Letters(parts.engine).count if broker else letters,
+        ingested=None if parts.ingest is None else parts.ingest.counts,
+        rows=None if parts.store is None else parts.store.rows,
         questions=questions,
-        live=lambda: parts.hub.watched,
-        sign_ins=partial(sign_ins, parts.web),
+        live=None if hub is None else lambda: hub.watched,
+        sign_ins=None if web is None else partial(sign_ins, web),
         jobs=parts.runner.states,
         lines=logs.counted,
     )
-
-
-def _project_exists(web: Flask, project_id: int) -> bool:
-    """For ingest: while the accounts cannot be read, every project is there."""
-    with web.app_context():
-        try:
-            return models.db.session.get(models.Project, project_id) is not None
-        except SQLAlchemyError:
-            log.warning("Ingest cannot ask whether a project was deleted", exc_info=True)
-            return True
-
-
-def _existing(web: Flask) -> set[int]:
-    with web.app_context():
-        return projects.project_ids()
-
-
-def _kept(web: Flask) -> dict[int, Retention]:
-    with web.app_context():
-        kept = project_settings.kept_by_all()
-    return {
-        project_id: Retention(raw_days=one.raw_days, minutes_days=one.minutes_days,
-                              hours_days=one.hours_days)
-        for project_id, one in kept.items()
-    }  # fmt: skip
 
 
 def _collector_page(
@@ -251,14 +300,17 @@ def _collector_page(
     return html, headers
 
 
-def _routes(
-    web: Flask, collector: Collector, hub: LiveHub, of_itself: Sequence[BaseRoute]
-) -> list[BaseRoute]:
-    pages = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
+def _of_collector(collector: Collector) -> list[BaseRoute]:
     return [
         Route("/v1", collector, methods=None),
         Route("/v1/{rest:path}", collector, methods=None),
-        *of_itself,
+    ]
+
+
+def _of_web(web: Flask, hub: LiveHub) -> list[BaseRoute]:
+    """The last one takes everything."""
+    pages = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
+    return [
         Route("/projects/live", hub.endpoint),
         Route("/projects/{project}/live", hub.endpoint),
         Route("/projects/{project}/{page}/live", hub.endpoint),
@@ -266,10 +318,15 @@ def _routes(
     ]
 
 
-def run(settings: Settings, host: str, port: int) -> None:
+def _nothing_else() -> Mount:
+    sentence = "This process only collects; pages and API are at another address.\n"
+    return Mount("/", cast(ASGIApp, PlainTextResponse(sentence, 404)))
+
+
+def run(settings: Settings, host: str, port: int, only: Only | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises SettingsError before anything is served."""
     _check_port(host, port)
-    with platform(settings) as parts:
+    with platform(settings, only) as parts:
         settings.address.write_text(_address(host, port) + "\n", encoding="utf-8")
         # Threads that decode would keep the interpreter for 5 ms each time the event loop needs it.
         sys.setswitchinterval(SWITCH)
@@ -304,11 +361,12 @@ def _watch_ourselves(parts: Platform) -> Callable[[], Awaitable[None]]:
     async def nothing() -> None:
         pass
 
-    if not settings_of(parts.web).self_:
+    web = parts.web
+    if web is None or not settings_of(web).self_:
         return nothing
-    with parts.web.app_context():
+    with web.app_context():
         key = own_key()
-    return nothing if key is None else ourselves.watch(parts.web, parts.collector, key)
+    return nothing if key is None else ourselves.watch(web, parts.collector, key)
 
 
 async def _serve(parts: Platform, host: str, port: int) -> None:
@@ -321,12 +379,14 @@ async def _serve(parts: Platform, host: str, port: int) -> None:
     serving = asyncio.create_task(served.serve_on())
     stopping = asyncio.create_task(ended.wait())
     log.info("Flask-Performance is ready at %(address)s", {"address": _address(host, port)})
-    with parts.web.app_context():
-        first.announce()
+    if parts.web is not None:
+        with parts.web.app_context():
+            first.announce()
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     log.info("Stopping: no new requests, saving what was accepted")
     parts.health.stopping()
-    parts.hub.close()
+    if parts.hub is not None:
+        parts.hub.close()
     served.should_exit = True
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(serving, LAST_ANSWERS)

@@ -9,6 +9,7 @@ import click
 from . import logs
 from .accounts.commands import GROUPS, data_option
 from .demo.command import demo
+from .homes import Only
 from .settings import LogFormat, Settings, SettingsError
 from .upkeep.commands import COMMANDS as UPKEEP
 
@@ -30,8 +31,13 @@ def cli() -> None:
     show_default=True,
     help="Port to listen on.",
 )
+@click.option(
+    "--only",
+    type=click.Choice(["collector", "web"]),
+    help="One part of several processes that share three servers (docs/scale.md).",
+)
 @data_option
-def serve(host: str, port: int, data: Path | None) -> None:
+def serve(host: str, port: int, only: Only | None, data: Path | None) -> None:
     """Run the platform: collector, pages and API in this one process."""
     try:
         settings = Settings.read(data)
@@ -41,7 +47,7 @@ def serve(host: str, port: int, data: Path | None) -> None:
     from .app import run  # half a second that no other command needs
 
     try:
-        run(settings, host, port)
+        run(settings, host, port, only)
     except SettingsError as error:
         if settings.log is LogFormat.TEXT:
             raise click.ClickException(str(error)) from error

@@ -13,10 +13,21 @@ from .settings import Settings, SettingsError
 @contextlib.contextmanager
 def exclusive(settings: Settings) -> Iterator[None]:
     """Holds the folder. Raises SettingsError with a sentence for the operator."""
+    make_folder(settings)
+    try:
+        lock = settings.lock.open("ab+", buffering=0)
+    except OSError as error:
+        raise _not_writable(settings.data, error) from error
+    with lock:
+        _take(lock, settings.data)
+        yield
+
+
+def make_folder(settings: Settings) -> None:
+    """Raises SettingsError."""
     folder = settings.data
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = settings.lock.open("ab+", buffering=0)
     except (FileExistsError, NotADirectoryError) as error:
         raise SettingsError(
             f"The data folder {folder} is a file, or lies below one. "
@@ -24,9 +35,6 @@ def exclusive(settings: Settings) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise _not_writable(folder, error) from error
-    with lock:
-        _take(lock, folder)
-        yield
 
 
 def _take(lock: FileIO, folder: Path) -> None:

@@ -24,21 +24,50 @@ class Job:
     seconds: float
 
 
+#: Ask the accounts how long which project's data is kept, and which projects there are.
+KeptBy = Callable[[], Mapping[int, Retention]]
+Existing = Callable[[], AbstractSet[int]]
+Work = Callable[[], None]
+
+
 def jobs(
     store: EventStore,
-    save_counts: Callable[[], None],
-    kept: Callable[[], Mapping[int, Retention]],
-    existing: Callable[[], AbstractSet[int]],
-    look_at_disk: Callable[[], None],
+    save_counts: Work,
+    kept: KeptBy,
+    existing: Existing,
+    look_at_disk: Work,
 ) -> Sequence[Job]:
-    """The table. `kept` and `existing` ask the accounts how long which project's data is kept."""
+    """The table of one process that does everything."""
     return (
-        Job("save what the collector counted", save_counts, 2),
-        Job("add new requests to the rollups", store.roll, 10),
-        Job("merge rollups and receipts", lambda: store.maintain(_now_us()), 60),
-        Job("delete what is older than kept", lambda: store.forget(_now_us(), kept()), 600),
-        Job("delete what deleted projects left", lambda: sweep(store, existing), 60),
+        collector_job(save_counts),
+        *_of_the_store(lambda: store, kept, existing),
         Job("look at the disk and keep its budget", look_at_disk, 10),
+    )
+
+
+def collector_job(save_counts: Work) -> Job:
+    """What every collector does for itself."""
+    return Job("save what the collector counted", save_counts, 2)
+
+
+def scaled_jobs(
+    store: Callable[[], EventStore], kept: KeptBy, existing: Existing, forget_claims: Work
+) -> Sequence[Job]:
+    """The table of Celery's beat, which has no store at hand."""
+    return (
+        *_of_the_store(store, kept, existing),
+        Job("forget which batches were claimed long ago", forget_claims, 600),
+    )
+
+
+def _of_the_store(
+    store: Callable[[], EventStore], kept: KeptBy, existing: Existing
+) -> Sequence[Job]:
+    return (
+        Job("add new requests to the rollups", lambda: store().roll(), 10),
+        Job("merge rollups and receipts", lambda: store().maintain(_now_us()), 60),
+        Job("delete what is older than kept", lambda: store().forget(_now_us(), kept()), 600),
+        Job("delete what deleted projects left", lambda: sweep(store(), existing), 60),
     )
 
 

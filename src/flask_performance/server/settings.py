@@ -19,6 +19,8 @@ LEAST_TOKEN: Final = 16
 LEAST_SECRET: Final = 32
 #: What the accounts' URL may begin with; the first says which driver.
 POSTGRESQL: Final = ("postgresql+psycopg", "postgresql", "postgres")
+#: What the queue's URL may begin with.
+BROKERS: Final = ("amqp", "amqps", "redis", "rediss")
 #: Where http is as good as https: nothing leaves the machine.
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -97,6 +99,9 @@ class Settings:
     #: Where accounts live, as in postgresql+psycopg://user:password@host/name
     #: (FLASK_PERFORMANCE_DATABASE_URL). None: in a file of the data folder.
     database_url: str | None = field(default=None, repr=False)
+    #: The broker that keeps what collectors acknowledged: amqp://… or redis://…
+    #: (FLASK_PERFORMANCE_QUEUE_URL). None: a journal in the data folder.
+    queue_url: str | None = field(default=None, repr=False)
     #: What signs cookies and links (FLASK_PERFORMANCE_SECRET): the same on all machines that serve
     #: one set of accounts. None: a file of the data folder.
     secret: str | None = field(default=None, repr=False)
@@ -181,6 +186,7 @@ class Settings:
             oidc_client_secret=environ.get(PREFIX + "OIDC_CLIENT_SECRET") or None,
             oidc_name=environ.get(PREFIX + "OIDC_NAME") or None,
             database_url=_database(environ.get(PREFIX + "DATABASE_URL")),
+            queue_url=_queue(environ.get(PREFIX + "QUEUE_URL")),
             secret=_secret("SECRET", LEAST_SECRET, environ),
             disk_budget=_size(environ.get(PREFIX + "DISK_BUDGET")),
             store_url=environ.get(PREFIX + "STORE_URL") or None,
@@ -257,6 +263,17 @@ def _database(said: str | None) -> str | None:
             "in a file of the data folder."
         )
     return parts._replace(scheme=POSTGRESQL[0]).geturl()
+
+
+def _queue(said: str | None) -> str | None:
+    """Never shows it: it holds a password."""
+    if said and urlsplit(said).scheme not in BROKERS:
+        raise SettingsError(
+            f"{PREFIX}QUEUE_URL must be like amqp://user:password@host:5672/vhost (RabbitMQ) or "
+            "redis://:password@host:6379/0; amqps:// and rediss:// use TLS. Without it, the queue "
+            "is a journal in the data folder."
+        )
+    return said or None
 
 
 def _issuer(said: str | None) -> str | None:

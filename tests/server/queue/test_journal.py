@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from flask_performance.server.settings import SettingsError
 from tests.support.faults import full_disk
 from tests.support.platform import environment
 from tests.support.waiting import wait_for
+
+from .contract import Home, QueueContract
 
 Open = Callable[..., Journal]
 TABLES_MADE = "select name, sql from sqlite_master where name in ('entry', 'dead_letter')"
@@ -413,3 +416,42 @@ def test_what_was_put_beside_us_is_not_passed_over(open_journal: Open) -> None:
     found = journal.read(0, 10_000, 2**30)
     found += journal.read(found[-1][0], 10_000, 2**30)
     assert [one.received_us for _, one in found] == [1, 2, 3]
+
+
+class JournalHome(Home):
+    """A file; it crashes by being opened elsewhere as the disk has it at that moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._crashes = folder / "0", 0
+        self._folder.mkdir()
+        self.queue = self._journal = Journal(self._folder / "journal.sqlite3")
+
+    def waiting(self) -> list[Envelope]:
+        with contextlib.closing(Journal(self._folder / "journal.sqlite3")) as journal:
+            return [one for _, one in journal.read(0, 100_000, 10**9)]
+
+    def crash(self) -> None:
+        self._crashes += 1
+        after = self._folder.with_name(str(self._crashes))
+        shutil.copytree(self._folder, after)
+        self._journal.close()
+        self._folder = after
+        self.queue = self._journal = Journal(after / "journal.sqlite3")
+
+    def away(self) -> None:
+        self._full = full_disk(self._folder / "journal.sqlite3-wal", 0)
+        self._full.__enter__()
+
+    def back(self) -> None:
+        self._full.__exit__(None, None, None)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[JournalHome]:
+    home = JournalHome(tmp_path)
+    yield home
+    home.queue.close()
+
+
+class TestContract(QueueContract):
+    """What every home has to do."""

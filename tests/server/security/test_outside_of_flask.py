@@ -12,7 +12,7 @@ from flask_performance.server import vitals
 from flask_performance.server.accounts.models import Role
 from flask_performance.server.accounts.orm import changes
 from flask_performance.server.accounts.permissions import Action, may
-from flask_performance.server.app import _routes, platform
+from flask_performance.server.app import _of_collector, _of_web, platform
 from flask_performance.server.dashboard import open_view
 from flask_performance.server.live.hub import LiveHub
 from flask_performance.server.settings import Settings
@@ -32,7 +32,8 @@ PATIENCE = 30.0
 def test_every_address_is_known(world: World) -> None:
     nothing: Any = object()
     hub = LiveHub(nothing, nothing, nothing)
-    routes = _routes(world.app, nothing, hub, vitals.routes(nothing, nothing, None, 0))
+    of_itself = vitals.routes(nothing, nothing, None, 0)
+    routes = [*of_itself, *_of_collector(nothing), *_of_web(world.app, hub)]
     assert {route.path for route in routes if isinstance(route, Route)} == KNOWN
     assert [route.path for route in routes if isinstance(route, Mount)] == [""]
 

@@ -254,6 +254,7 @@ def test_the_collector_keeps_keys_to_itself(
         key = "0123456789abcdef" * 2
         for method in ("POST", "GET", "DELETE"):
             head_of(parts.asgi, method, f"/v1/collector/{key}")
+        assert parts.web is not None
         with parts.web.app_context():
             assert db.session.query(Key).count() == 0
     assert key not in caplog.text

@@ -22,6 +22,7 @@ from typing import Final
 from ..counts import SHORT, Depth, Failing, Histogram, Trouble
 from ..settings import SettingsError
 from . import dead_letters
+from .answers import Waiter, answer
 from .base import Envelope, Kept, Queue, QueueFullError, QueueUnavailableError
 from .wal import Damage, damage
 
@@ -62,8 +63,6 @@ MAX_AT_HAND: Final = 8 * 1024**2
 #: Rows of one statement. `executemany` would let the interpreter go and win it back row by row, and
 #: on a busy event loop each time takes longer than the row.
 ROWS: Final = 64
-
-Waiter = tuple[asyncio.AbstractEventLoop, Kept]
 
 
 class Journal(Queue):
@@ -221,7 +220,7 @@ class Journal(Queue):
             elif pending:
                 self.trouble.ends()
                 self._arrived.set()
-            _answer([waiter for _, waiter in pending], error)
+            answer([waiter for _, waiter in pending], error)
             if closing and not pending:
                 return
 
@@ -404,22 +403,3 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 def _insert(rows: int) -> str:
     values = ", ".join(["(?, ?, ?, ?)"] * rows)
     return f"insert into entry (project_id, received_us, gzip, body) values {values}"  # noqa: S608  # nosec B608
-
-
-def _answer(waiters: list[Waiter], error: QueueUnavailableError | None) -> None:
-    """Tell each waiting `put` on its own event loop, one call a loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Kept]] = {}
-    for loop, kept in waiters:
-        by_loop.setdefault(loop, []).append(kept)
-    for loop, told in by_loop.items():
-        # A loop that was closed meanwhile has nobody left who waits for the answer.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell, told, error)
-
-
-def _tell(told: list[Kept], error: QueueUnavailableError | None) -> None:
-    for kept in told:
-        try:
-            kept(error)
-        except Exception:
-            log.exception("An answer could not be given")

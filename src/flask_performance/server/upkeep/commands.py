@@ -1,5 +1,6 @@
 """The commands of an operator: `backup`, `restore`, `export` and `dead-letter`."""
 
+import base64
 import gzip
 import json
 import shutil
@@ -18,7 +19,6 @@ from sqlalchemy import or_, select
 from flask_performance.server.accounts.commands import data_option, opened
 from flask_performance.server.accounts.models import Project, db
 from flask_performance.server.accounts.names import RefusedError
-from flask_performance.server.queue import dead_letters
 from flask_performance.server.settings import Settings, SettingsError
 
 from .archive import pack, refuse_existing
@@ -216,10 +216,8 @@ def show_letter(letter: int, data: Path | None) -> None:
         settings = Settings.read(data)
         if letter not in {one["id"] for one in ask(settings, "dead-letters")}:
             raise UpkeepError(f"There is no dead letter {letter}.")
-        found = dead_letters.body(settings.journal, letter)
-        if found is None:
-            raise UpkeepError(f"There is no dead letter {letter} any more.")
-        click.echo(_readable(*found))
+        [found] = ask(settings, "dead-letter", id=letter)
+        click.echo(_readable(found["gzip"], base64.b64decode(found["body"])))
 
 
 def _readable(zipped: bool, body: bytes) -> str | bytes:

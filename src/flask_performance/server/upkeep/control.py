@@ -128,6 +128,10 @@ def ask(settings: Settings, task: str, **arguments: Any) -> Generator[Answer]:
     The answers in turn; what one holds is there until the next is asked for. Raises UpkeepError
     and SettingsError.
     """
+    if settings.queue_url is not None:  # nothing that it asks of is one process's alone
+        with contextlib.closing(Tasks(settings)) as tasks:
+            yield from tasks.run(task, arguments)
+        return
     connection = _connected(settings)
     if connection is not None:
         with connection:

@@ -1,5 +1,6 @@
 """The tasks that commands ask for. Each is a generator of answers; see `control`."""
 
+import base64
 import contextlib
 import shutil
 import tempfile
@@ -9,14 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from flask_performance.server.queue import dead_letters
 from flask_performance.server.queue.journal import Journal
 from flask_performance.server.settings import Settings
 from flask_performance.server.store.base import EventStore, StoreUnavailableError
 from flask_performance.server.store.duckdb import DuckDBStore
+from flask_performance.server.store.open import open_store
 
 from . import snapshot
 from .errors import UpkeepError
+from .letters import JournalLetters, LetterBox, broker_letters
 
 __all__ = ["Tasks", "UpkeepError"]
 
@@ -46,11 +48,17 @@ class Tasks:
 
     @cached_property
     def _store(self) -> EventStore:
-        return self._closing.enter_context(contextlib.closing(DuckDBStore(self._settings.events)))
+        return self._closing.enter_context(contextlib.closing(open_store(self._settings)))
 
     @cached_property
     def _journal(self) -> Journal:
         return self._closing.enter_context(contextlib.closing(Journal(self._settings.journal)))
+
+    @cached_property
+    def _letters(self) -> LetterBox:
+        if self._settings.queue_url is not None:
+            return self._closing.enter_context(broker_letters(self._settings))
+        return JournalLetters(self._settings.journal, self._journal)
 
     def close(self) -> None:
         self._closing.close()
@@ -61,6 +69,7 @@ class Tasks:
             "snapshot": self._snapshot,
             "export": self._export,
             "dead-letters": self._dead_letters,
+            "dead-letter": self._body,
             "replay": self._replay,
             "delete": self._delete,
         }
@@ -110,13 +119,17 @@ class Tasks:
         return self._store
 
     def _dead_letters(self) -> Iterator[dict[str, Any]]:
-        _ = self._journal  # which brings the file to this version
-        for letter in dead_letters.letters(self._settings.journal):
+        for letter in self._letters.letters():
             yield {name: getattr(letter, name) for name in letter.__struct_fields__}
 
+    def _body(self, id: int) -> Iterator[dict[str, Any]]:
+        found = self._letters.body(id)
+        if found is None:
+            raise UpkeepError(f"There is no dead letter {id} any more.")
+        yield {"gzip": found[0], "body": base64.b64encode(found[1]).decode()}
+
     def _replay(self, ids: Sequence[int] | None) -> Iterator[dict[str, Any]]:
-        yield {"letters": self._journal.replay(ids)}
+        yield {"letters": self._letters.replay(ids)}
 
     def _delete(self, ids: Sequence[int] | None) -> Iterator[dict[str, Any]]:
-        _ = self._journal
-        yield {"letters": dead_letters.delete(self._settings.journal, ids)}
+        yield {"letters": self._letters.delete(ids)}

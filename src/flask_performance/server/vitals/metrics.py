@@ -49,13 +49,14 @@ class Sources:
     depth: Callable[[], Depth]
     commit_seconds: Histogram
     dead_letters: Callable[[], int]
-    ingested: Ingested
-    rows: Callable[[], Mapping[str, int]]
+    #: None: in another process, as all below that may be.
+    ingested: Ingested | None
+    rows: Callable[[], Mapping[str, int]] | None
     questions: Mapping[str, Histogram]
     #: Watchers and views.
-    live: Callable[[], tuple[int, int]]
+    live: Callable[[], tuple[int, int]] | None
     #: Sign-ins that failed by kind, and how many were throttled.
-    sign_ins: Callable[[], tuple[Mapping[str, int], int]]
+    sign_ins: Callable[[], tuple[Mapping[str, int], int]] | None
     jobs: Mapping[str, JobState]
     #: Lines of the log by level, and how many were left out.
     lines: Callable[[], tuple[Mapping[str, int], int]]
@@ -120,6 +121,8 @@ class Metrics:
 
     def _of_ingest(self) -> Found:
         ingested = self._sources.ingested
+        if ingested is None:
+            return
         yield "stored_blocks", {(): ingested.blocks}
         yield "stored_batches", {(): ingested.batches}
         yield "stored_requests", {(): ingested.requests}
@@ -132,9 +135,12 @@ class Metrics:
         yield "store_question_seconds", {(name,): one for name, one in sources.questions.items()}
         yield "file_bytes", {(name,): size_of(file) for name, file in sources.files.items()}
         yield "disk_free_bytes", {(): disk_usage(sources.data).free}
-        yield "store_rows", {(tier,): rows for tier, rows in sources.rows().items()}
+        if sources.rows is not None:
+            yield "store_rows", {(tier,): rows for tier, rows in sources.rows().items()}
 
     def _of_people(self) -> Found:
+        if self._sources.live is None or self._sources.sign_ins is None:
+            return
         watchers, views = self._sources.live()
         yield "live_watchers", {(): watchers}
         yield "live_views", {(): views}

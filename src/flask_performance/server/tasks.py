@@ -1,0 +1,142 @@
+"""Celery's door to the platform: `celery -A flask_performance.server.tasks worker`, and `… beat`.
+
+Any number of workers store what the collectors acknowledged; one beat has them do the timed work of
+`jobs.py`. Everything is read from the environment, as `serve` does, when Celery asks for `app`.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any, Final
+
+from celery import Celery
+from celery.exceptions import Reject
+from celery.signals import setup_logging
+from flask import Flask
+from kombu import Exchange, Queue
+from sqlalchemy import func, select
+
+from . import accounts, logs
+from .accounts.claims import Claims
+from .accounts.database import AWAY, open_engine
+from .accounts.letters import Letters
+from .accounts.models import Project
+from .asked import existing, kept
+from .ingest.messages import MessageIngest
+from .jobs import scaled_jobs
+from .queue.base import Envelope
+from .queue.celery import TASK, celery_app, unpacked
+from .settings import LogFormat, Settings, SettingsError
+from .store.base import StoreUnavailableError
+from .store.open import open_store
+
+log = logging.getLogger(__name__)
+
+#: Timed work waits in a queue of its own, so that no backlog of requests delays it.
+TIMED: Final = "flask_performance_timed"
+#: After a task that had to give its message back (seconds).
+REST: Final = 1.0
+#: Of a job that still runs in another worker: its advisory lock is this number and its place.
+LOCKS: Final = 0x666C_7000
+
+
+def __getattr__(name: str) -> Celery:
+    """`app`, for `celery -A`; importing this module alone reads no environment."""
+    if name == "app":
+        return _app()
+    raise AttributeError(name)
+
+
+@cache
+def _app() -> Celery:
+    try:
+        settings = Settings.read()
+        return make_app(settings)
+    except SettingsError as error:
+        raise SystemExit(f"Error: {error}") from error
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery app of workers and beat. Raises SettingsError."""
+    if settings.queue_url is None:
+        raise SettingsError(
+            "FLASK_PERFORMANCE_QUEUE_URL is not set: workers are for a broker. Without one, "
+            "`flask-performance serve` does all the work itself."
+        )
+    app = celery_app(settings.queue_url)
+    app.conf.task_queues.append(Queue(TIMED, Exchange(TIMED, "direct"), TIMED))
+    parts = cache(partial(Worker, settings))  # made by the process that works, not by its parent
+
+    @app.task(name=TASK, bind=True)
+    def store(task: Any, packed: Sequence[Sequence[Any]]) -> None:
+        parts().store(str(task.request.id), unpacked(packed))
+
+    @app.task(name="flask_performance.timed", acks_late=False)
+    def timed(words: str) -> None:
+        parts().timed(words)
+
+    app.conf.beat_schedule = {
+        job.words: {
+            "task": timed.name, "schedule": job.seconds, "args": (job.words,),
+            # What no worker took until it is due again is dropped: the next one does its work.
+            "options": {"queue": TIMED, "expires": job.seconds},
+        }
+        for job in scaled_jobs(*(_of_workers,) * 4)
+    }  # fmt: skip
+    app.conf.beat_scheduler = "celery.beat:Scheduler"  # keeps no file: the periods are short
+    _configure_logs(settings)
+    return app
+
+
+def _of_workers(*_: object) -> Any:
+    """Beat knows the table, and does none of its work."""
+    raise NotImplementedError
+
+
+def _configure_logs(settings: Settings) -> None:
+    @setup_logging.connect(weak=False)
+    def configure(**_: object) -> None:
+        logs.configure(settings.log_level, as_json=settings.log is LogFormat.JSON)
+
+
+class Worker:
+    """What one process of a worker works with. Raises SettingsError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = open_engine(settings)
+        self._store = open_store(settings)
+        claims = Claims(self._engine)
+        self._letters = Letters(self._engine)
+        self._ingest = MessageIngest(self._store, claims, self._bury, self._exists, AWAY)
+        web = Flask(__name__)
+        accounts.init_app(web, settings)
+        self._jobs = scaled_jobs(
+            lambda: self._store, partial(kept, web), partial(existing, web), claims.forget
+        )
+
+    def store(self, message: str, envelopes: list[Envelope]) -> None:
+        """A message of the collectors; the broker has it again where something is away."""
+        try:
+            self._ingest.store(message, envelopes)
+        except (StoreUnavailableError, *AWAY) as error:
+            log.warning("A message waits at the broker: %(error)s", {"error": error})
+            time.sleep(REST)
+            raise Reject(str(error), requeue=True) from error
+
+    def timed(self, words: str) -> None:
+        """A job of the table, unless another worker is at it."""
+        place, job = next((p, job) for p, job in enumerate(self._jobs) if job.words == words)
+        with self._engine.begin() as connection:
+            if connection.scalar(select(func.pg_try_advisory_xact_lock(LOCKS + place))):
+                job.run()
+
+    def _exists(self, project_id: int) -> bool:
+        with self._engine.connect() as connection:
+            return connection.scalar(select(Project.id).where(Project.id == project_id)) is not None
+
+    def _bury(
+        self, message: str, place: int, envelope: Envelope, reason: str, counted: int
+    ) -> None:
+        posted = (envelope.project_id, envelope.received_us, envelope.gzip, envelope.body)
+        self._letters.bury(message, place, posted, reason, counted)

@@ -1,0 +1,55 @@
+"""The end of workers, their children and the broker under load, where the platform is scaled."""
+
+import random
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.platform import Project
+from tests.support.scaled import Process, Scaled, scaled
+
+from .play import Outcomes, acknowledged, assert_acknowledged_is_stored_once, loaded, more
+
+WORKERS = ("one", "two")
+
+
+def workers(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
+    """A worker killed a round: the whole of it, or the child that stores; sometimes the broker."""
+    outcomes: Outcomes = Counter()
+    with scaled() as world, ExitStack() as stack:
+        project = _project(world)
+        running = {name: _started(world, name, stack) for name in WORKERS}
+        with loaded(project) as clients:
+            for _ in range(rounds):
+                more(clients)
+                # The moment of death is the experiment.
+                time.sleep(rng.uniform(0.0, 2.0))
+                name = rng.choice(WORKERS)
+                if rng.random() < 0.3 and running[name].kill_child():
+                    outcomes["a worker's child was killed"] += 1
+                    continue
+                running[name].kill()
+                outcomes["a worker was killed"] += 1
+                running[name] = _started(world, name, stack)
+            world.broker.kill()
+            world.broker.start()
+            outcomes["the broker was killed"] += 1
+            more(clients)
+        assert_acknowledged_is_stored_once(project, clients)
+        outcomes["acknowledged requests, all stored once"] = acknowledged(clients)
+    return outcomes
+
+
+def _started(world: Scaled, name: str, stack: ExitStack) -> Process:
+    worker = world.worker(name)
+    stack.callback(worker.kill)
+    worker.wait()
+    return worker
+
+
+def _project(world: Scaled) -> Project:
+    """Its apps post to the collector, its owner asks the web process."""
+    made = world.web.project()
+    dsn = made.dsn.replace(world.web.url, world.collector.url)
+    return Project(made.id, made.name, dsn, made.api)

@@ -1,0 +1,109 @@
+"""The platform past one machine, all of it on this one: servers, and processes to be killed."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from .brokers import Broker, RabbitMQ, running
+from .clickhouse import ClickHouseServer, clickhouse_server
+from .platform import Platform, environment
+from .postgresql import PostgreSQL, running_postgresql
+from .waiting import wait_for
+
+CELERY: Final = [sys.executable, "-m", "celery", "-A", "flask_performance.server.tasks"]
+SECRET: Final = "0123456789abcdef" * 4
+START_SECONDS: Final = 60.0
+
+
+class Process:
+    """A worker or beat; its log says when it is ready."""
+
+    def __init__(self, log: Path, ready: str, arguments: list[str], **settings: str) -> None:
+        self.log = log
+        self._from = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [*CELERY, *arguments], env=environment(**settings), stdin=subprocess.DEVNULL,
+                stdout=file, stderr=file,
+            )  # fmt: skip
+        self._ready = ready
+
+    def wait(self) -> None:
+        def said() -> bool:
+            text = self.log.read_bytes()[self._from :].decode(errors="replace")
+            assert self._process.poll() is None, text[-5000:]
+            return self._ready in text
+
+        wait_for(said, START_SECONDS, f"{self._ready!r} in {self.log}")
+
+    def kill(self) -> None:
+        """SIGKILL, to it and its children: nothing gets to say goodbye."""
+        if self._process.poll() is None:
+            children = psutil.Process(self._process.pid).children(recursive=True)
+            self._process.kill()
+            for child in children:
+                child.kill()
+        self._process.wait(30)
+
+    def kill_child(self) -> bool:
+        """SIGKILL to the child that works, if it is there."""
+        children = psutil.Process(self._process.pid).children()
+        for child in children[:1]:
+            child.kill()
+        return bool(children)
+
+    def end(self) -> int:
+        """SIGTERM; the exit code."""
+        self._process.terminate()
+        return self._process.wait(60)
+
+
+class Scaled:
+    """Servers that run, and the processes that a test starts."""
+
+    def __init__(
+        self, folder: Path, database: PostgreSQL, broker: Broker, store: ClickHouseServer
+    ) -> None:
+        self.folder, self.database, self.broker, self.store = folder, database, broker, store
+        self.settings = {
+            "FLASK_PERFORMANCE_DATABASE_URL": database.url(database.create()),
+            "FLASK_PERFORMANCE_QUEUE_URL": broker.url,
+            "FLASK_PERFORMANCE_STORE_URL": store.url(),
+            "FLASK_PERFORMANCE_SECRET": SECRET,
+        }
+        self.web = Platform(folder / "web", **self.settings)
+        self.collector = Platform(folder / "collector", **self.settings)
+
+    def worker(self, name: str) -> Process:
+        return Process(
+            self.folder / f"{name}.log", f"{name}@", ["worker", "--hostname", f"{name}@%h",
+            "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
+            FLASK_PERFORMANCE_DATA=str(self.folder / name), **self.settings,
+        )  # fmt: skip
+
+    def beat(self) -> Process:
+        return Process(
+            self.folder / "beat.log", "beat: Starting", ["beat", "--loglevel", "INFO"],
+            FLASK_PERFORMANCE_DATA=str(self.folder / "beat"), **self.settings,
+        )  # fmt: skip
+
+
+@contextmanager
+def scaled(kind: type[Broker] = RabbitMQ) -> Iterator[Scaled]:
+    """Three servers, and a collector and a web process on them; workers are the caller's."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scaled-")))
+        database = stack.enter_context(running_postgresql(durable=True))
+        broker = stack.enter_context(running(kind))
+        store = stack.enter_context(clickhouse_server(folder / "clickhouse"))
+        world = Scaled(folder, database, broker, store)
+        for part, only in ((world.web, "web"), (world.collector, "collector")):
+            stack.callback(part.end)
+            part.spawn("--only", only).wait_until_ready()
+        yield world
