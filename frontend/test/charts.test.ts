@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { stack } from "../src/charts/throughput";
-import { bandsOf, marks, shade } from "../src/charts/heatmap";
+import { bandsOf, limitsOf, marks, shade } from "../src/charts/heatmap";
 import { placeNames, releaseRows, shortName } from "../src/charts/releases";
 import { timeLabel } from "../src/charts/axes";
 import { zoomUrl } from "../src/charts/zoom";
@@ -56,6 +56,14 @@ test("one request is seen as well as the most, and more is never paler", () => {
 test("a logarithmic axis is marked at powers of ten, or finer where there are few", () => {
   expect(marks(300, 2_000_000)).toEqual([1_000, 10_000, 100_000, 1_000_000]);
   expect(marks(1_500, 7_000)).toEqual([2_000, 5_000]);
+});
+
+test("a single band does not fill its chart", () => {
+  const [least, most] = limitsOf([1_000, 1_080]);
+  expect(most / least).toBeCloseTo(10);
+  expect(least * most).toBeCloseTo(1_000 * 1_080);
+  expect(limitsOf([100, 200_000])).toEqual([100, 200_000]);
+  expect(limitsOf([])).toEqual([1, 10]);
 });
 
 test("a box takes every band that it touches, and no other", () => {

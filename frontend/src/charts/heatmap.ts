@@ -29,6 +29,7 @@ export const SHADES = 8;
 const LOGARITHMIC = 3 as uPlot.Scale.Distr;
 /** A drag less tall than this is one over the time alone (pixels). */
 const TALL = 16;
+const DECADE = 10;
 
 /** The strength of a count among those up to `most`: on a logarithmic scale, few are seen as well. */
 export function shade(requests: number, most: number): number {
@@ -42,6 +43,14 @@ export function marks(least: number, most: number): number[] {
   const within = (value: number): boolean => value >= least && value <= most;
   const tens = powers.filter(within);
   return tens.length > 1 ? tens : powers.flatMap((one) => [one, 2 * one, 5 * one]).filter(within);
+}
+
+/** From where to where the axis goes: a decade at least, or one band would fill it all. */
+export function limitsOf(edges: readonly number[]): [number, number] {
+  const least = Math.max(edges[0] ?? 1, 1);
+  const most = Math.max(edges.at(-1) ?? 10, least);
+  const wider = Math.sqrt(Math.max(1, DECADE * least / most));
+  return [least / wider, most * wider];
 }
 
 /** First and last (exclusive) band that a range of durations touches. */
@@ -179,8 +188,7 @@ export class HeatmapChart extends ChartElement<HeatmapData> {
 
   private limits(): [number, number] {
     const { edges = [] } = this.data ?? {};
-    const least = Math.max(edges[0] ?? 1, 1);
-    return [least, Math.max(edges.at(-1) ?? 10, least * 1.1)];
+    return limitsOf(edges);
   }
 
   /** The band under the pointer; null where the pointer is on another chart. */
