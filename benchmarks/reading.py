@@ -31,11 +31,19 @@ ROUNDS: Final = 12
 WINDOWS: Final = {"24h": DAY_US, "30d": 30 * DAY_US}
 #: Project-wide and, beside the one of all, an operation's own.
 APDEX: Final = Thresholds(500_000)
+#: The five that are called most have one of their own.
+OWN_APDEX: Final = Thresholds(
+    500_000, tuple((one.method, one.route, 50_000) for one in operations()[:5])
+)
 
 Question = Callable[[DuckDBStore, Filter, int], object]
 QUESTIONS: Final[dict[str, Question]] = {
     "summary": lambda store, filter, _: store.summary(filter, APDEX),
-    "series": lambda store, filter, step_us: store.series(filter, step_us),
+    "series": lambda store, filter, step_us: store.series(filter, step_us, APDEX),
+    "series with own thresholds": lambda store, filter, step_us: store.series(
+        filter, step_us, OWN_APDEX
+    ),
+    "releases first heard": lambda store, filter, _: store.first_heard(filter, 500),
     "distribution": lambda store, filter, _: store.heatmap(filter, ALL_IN_ONE_US),
     "statuses": lambda store, filter, _: store.statuses(filter),
     "operations": lambda store, filter, _: store.operations(filter, APDEX),

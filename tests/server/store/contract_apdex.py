@@ -47,6 +47,21 @@ class ApdexContract:
                 assert {point.satisfied for point in points} <= {None}
                 assert sum(point.requests for point in points) == len(rows)
 
+    def test_apdex_of_long_windows(self, world_and_store: tuple[World, EventStore]) -> None:
+        world, store = world_and_store
+        for project_id in (1, 2):
+            filter = Filter(
+                project_id=project_id, start_us=NOON_US - 24 * HOUR_US, end_us=NOON_US + HOUR_US
+            )
+            rows = world.matching(filter)
+            for us in (500, 8_000, 60_000):
+                thresholds = Thresholds(us, OWN)
+                assert_apdex(store.summary(filter, thresholds), rows, thresholds, exact=False)
+                for point in store.series(filter, HOUR_US, thresholds):
+                    end_us = point.start_us + HOUR_US
+                    mine = [row for row in rows if point.start_us <= row.start_us < end_us]
+                    assert_apdex(point, mine, thresholds, exact=False)
+
     def test_apdex_of_a_few_is_exact_in_rollups_too(self, store: EventStore) -> None:
         durations = (1, 499_999, 500_000, 500_001, 2_000_000, 2_000_001)
         rows: list[dict[str, object]] = [

@@ -30,6 +30,7 @@ from .statistics import (
     grouped_points,
     grouped_stats,
     heatmap_of,
+    judged_apart,
     regrouped,
 )
 
@@ -56,10 +57,36 @@ class Reader(Asking):
 
     def _whole(self, filter: Filter, thresholds: Thresholds | None = None) -> Columns:
         """The histogram of a window. A verdict needs it, and the numbers beside it do."""
-        return self._kept(
-            filter, 0, thresholds,
-            lambda: self._histogram("0", filter, thresholds=thresholds),
-        )  # fmt: skip
+
+        def ask() -> Columns:
+            apart = self._apart("histogram", filter, thresholds, DAY_US, group="0")
+            return apart or self._histogram("0", filter, thresholds=thresholds)
+
+        return self._kept(filter, 0, thresholds, ask)
+
+    def _apart(
+        self, name: str, filter: Filter, thresholds: Thresholds | None, step_us: int, **words: str
+    ) -> Columns | None:
+        """An answer judged by operations' own thresholds, of a long window: those that have one are
+        asked apart, or all rows would have to be read operation by operation. None: no need to."""
+        long = filter.end_us - filter.start_us >= DAY_US and not filter.single
+        if thresholds is None or not long or (filter.method, filter.route) != (None, None):
+            return None
+        judged = self._judged(filter.project_id, thresholds)
+        if "operation_id" not in judged.sql:
+            return None
+        cells = self._cells(filter, step_us=step_us)
+        own = f"select * from ({cells.sql}) where {self._is_own}"  # noqa: S608  # nosec B608
+        apart = self._columns(
+            self._statement(name, judged=judged.sql, cells=own, **words),
+            cells.parameters | judged.parameters | {"step_us": step_us},
+        )
+        together = self._cells(filter, step_us=step_us, together=True)
+        whole = self._columns(
+            self._statement(name, judged="", cells=together.sql, **words),
+            together.parameters | {"step_us": step_us},
+        )
+        return judged_apart(whole, apart, thresholds.us)
 
     def _kept(
         self,
@@ -195,6 +222,8 @@ class Reader(Asking):
         """The histogram of every step: of a page's questions the dearest."""
 
         def ask() -> Columns:
+            if apart := self._apart("series", filter, thresholds, step_us):
+                return apart
             judged = NOT_JUDGED if thresholds is None else self._judged(project_id, thresholds)
             together = "operation_id" not in judged.sql
             cells = self._cells(filter, step_us=step_us, together=together)

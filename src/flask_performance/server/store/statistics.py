@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from .base import Heatmap, Point, Spread, Stats
-from .latency import Numbers, quantiles
+from .latency import Numbers, durations_of, quantiles
 
 NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=None, p99_us=None)
 
@@ -18,6 +18,8 @@ Columns = dict[str, Any]
 ZERO_BELOW: Final = 0.98
 
 COUNTS: Final = ("requests", "errors", "duration_us")  # the last in double, see sql/schema.sql
+#: More than there are: a place is a group's number times this, and the bucket.
+BUCKETS: Final = 4096
 #: Only where Apdex was asked for.
 JUDGED: Final = ("satisfied", "tolerated")
 KINDS: Final = (
@@ -65,6 +67,28 @@ def empty_point(start_us: int, *, judged: bool) -> Point:
     return Point(
         start_us=start_us, **dict.fromkeys(names, 0), p50_us=None, p95_us=None, p99_us=None
     )
+
+
+def judged_apart(columns: Columns, apart: Columns, threshold_us: int) -> Columns:
+    """All requests judged for Apdex: those `apart` are judged already, the others here."""
+    groups = np.union1d(columns["group"], apart["group"])
+    places, own = (
+        np.searchsorted(groups, some["group"]) * BUCKETS + some["bucket"].astype("i8")
+        for some in (columns, apart)
+    )
+    _, here, there = np.intersect1d(places, own, return_indices=True)
+    rest = {name: columns[name].copy() for name in COUNTS}
+    satisfied, tolerated = (np.zeros(len(places), dtype="i8") for _ in JUDGED)
+    for name in COUNTS:
+        rest[name][here] -= apart[name][there]
+    satisfied[here] += apart["satisfied"][there]
+    tolerated[here] += apart["tolerated"][there]
+    good = np.maximum(rest["requests"] - rest["errors"], 0)
+    stand_for = durations_of(columns["bucket"].astype(float))
+    typical = np.where(rest["requests"] == 1, rest["duration_us"], stand_for)
+    satisfied += np.where(typical <= threshold_us, good, 0)
+    tolerated += np.where((typical > threshold_us) & (typical <= 4 * threshold_us), good, 0)
+    return columns | {"satisfied": satisfied, "tolerated": tolerated}
 
 
 def _groups(
