@@ -13,11 +13,11 @@ from .base import Panel
 
 #: Each measure in words, what it means, whether it is a size.
 WORDS: Final[dict[Measure, tuple[str, str, bool]]] = {
-    "duration_us": ("Response time", "from the app's entry to the end of the body", False),
+    "duration_us": ("Response time", "to the end of the body", False),
     "first_byte_us": ("First byte", "until a streamed body began", False),
     "cpu_us": ("CPU", "of the thread that served it", False),
     "waiting_us": ("Waiting", "without CPU: database, network, locks", False),
-    "queue_us": ("Queue", "from the proxy's stamp to the app's entry", False),
+    "queue_us": ("Queue", "from proxy to app", False),
     "request_bytes": ("Request body", "", True),
     "response_bytes": ("Response", "", True),
 }
