@@ -25,7 +25,7 @@ SPARK_HEIGHT: Final = 18
 
 COLUMNS: Final = (
     ("operation", "Operation", False),
-    ("share", "Share of total time", True),
+    ("share", "Share of time", True),
     ("requests", "Requests", True),
     ("rate", "Rate", True),
     ("p50", "p50", True),
