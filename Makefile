@@ -108,6 +108,7 @@ services:
 	$(call debian,test -x /usr/sbin/rabbitmq-server,rabbitmq-server)
 	$(call debian,command -v redis-server,redis-server)
 	$(call debian,test -x /usr/sbin/clickhouse-server,clickhouse-server)
+	$(call debian,test -e /usr/share/java/zookeeper.jar && java -version,zookeeper)
 
 .PHONY: test
 test: setup chromium promtool services ## Run every test, with coverage

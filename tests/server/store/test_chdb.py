@@ -8,7 +8,7 @@ import pytest
 
 from flask_performance.server.store.base import EventStore
 from flask_performance.server.store.clickhouse import ClickHouseStore
-from flask_performance.server.store.clickhouse.schema import Layout
+from flask_performance.server.store.clickhouse.layout import Layout
 from tests.support.chdb import ChdbEngine
 
 from .contract import StoreContract

@@ -18,7 +18,7 @@ from flask_performance.server.store.block import Block
 from flask_performance.server.store.clickhouse import ClickHouseStore, attempts, upkeep
 from flask_performance.server.store.clickhouse.address import Address
 from flask_performance.server.store.clickhouse.engine import Engine
-from flask_performance.server.store.clickhouse.schema import Layout
+from flask_performance.server.store.clickhouse.layout import Layout
 from flask_performance.server.store.duckdb import DuckDBStore
 from flask_performance.server.store.open import open_store
 from tests.support.clickhouse import ClickHouseServer, clickhouse_server

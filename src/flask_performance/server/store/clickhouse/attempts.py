@@ -13,6 +13,7 @@ from flask_performance.server.store.rollups import ROLLUPS
 
 from .engine import Engine
 from .queries import filled, statement
+from .schema import everywhere
 
 #: Numbers count quarters of a millisecond since this moment (seconds): 43 bits last until 2094.
 EPOCH: Final = 1_735_689_600  # 2025-01-01
@@ -195,18 +196,27 @@ class Attempts:
         _, [[count]] = self._engine.ask(f"select count() from {table} where {condition}")  # noqa: S608  # nosec B608
         if not count:
             return False
-        for shard in self._shards:
-            shard.do(f"alter table {table}{self._local} delete where {condition}")
+        whole = table in everywhere()
+        name = table if whole else f"{table}{self._local}"
+        # What every server has as a whole, is deleted on one of them.
+        shards = self._shards[:1] if whole else self._shards
+        for shard in shards:
+            shard.do(f"alter table {name} delete where {condition}")
+        if whole and self._local:
+            # The last part that was written with a quorum is left alone until there is another.
+            column = "attempt" if table in ("begun", "commit") else "project_id"
+            self._engine.insert(table, {column: [0]})
         deadline = time.monotonic() + DELETION
         while time.monotonic() < deadline:
-            if not any(self._deleting(shard, table) for shard in self._shards):
+            if not any(_deleting(shard, name) for shard in shards):
                 return True
             time.sleep(POLL)
         raise StoreUnavailableError(f"ClickHouse takes long to delete rows of {table}")
 
-    def _deleting(self, shard: Engine, table: str) -> bool:
-        _, [[count]] = shard.ask(
-            "select count() from system.mutations where is_done = 0 and "  # noqa: S608  # nosec B608
-            f"database = currentDatabase() and table = '{table}{self._local}'"
-        )
-        return bool(count)
+
+def _deleting(shard: Engine, table: str) -> bool:
+    _, [[count]] = shard.ask(
+        "select count() from system.mutations where is_done = 0 and "  # noqa: S608  # nosec B608
+        f"database = currentDatabase() and table = '{table}'"
+    )
+    return bool(count)

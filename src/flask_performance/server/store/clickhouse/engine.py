@@ -1,7 +1,9 @@
 """How ClickHouse is spoken to: by clickhouse-driver, over as many connections as threads ask."""
 
+import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol
@@ -12,6 +14,8 @@ from flask_performance.server.store.base import StoreUnavailableError
 
 from .address import Address
 
+#: It tells every host that does not answer with a trace; what matters becomes an error of ours.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 #: Seconds until a host that does not answer counts as away, and until an answer must have come.
 CONNECT: Final = 3
 ANSWER: Final = 60
@@ -20,10 +24,15 @@ IDLE: Final = 16
 #: Faults of a server, a disk or a network, by ClickHouse's numbers: waiting may help.
 WAITING_HELPS: Final = frozenset({
     3, 74, 75, 76, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 254,
-    279, 285, 286, 289, 290, 297, 305, 307, 319, 336, 394, 999, 1000,
+    279, 285, 289, 290, 297, 305, 307, 319, 336, 394, 999, 1000,
 })  # fmt: skip
 #: Faults of a connection.
 BROKEN: Final = (errors.NetworkError, errors.PartiallyConsumedQueryError, EOFError, OSError)
+#: "Quorum for previous write has not been satisfied yet".
+UNSATISFIED: Final = 286
+#: How long a write waits for one before it, and how often it tries again (seconds).
+PATIENCE: Final = 20.0
+AGAIN: Final = 0.01
 #: What a question or a column brings: names with types, and values by column.
 Answer = tuple[list[tuple[str, str]], list[Sequence[Any]]]
 
@@ -37,12 +46,25 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+class BusyError(StoreUnavailableError):
+    """Another write into a table is on its way to a quorum."""
+
+
 class Server:
     """Any of a list of hosts, the first that answers. Raises StoreUnavailableError where none
     does."""
 
-    def __init__(self, address: Address, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        settings: Mapping[str, Any] | None = None,
+        quorums: Mapping[str, int] | None = None,
+        quorum: int = 1,
+    ) -> None:
+        """How many servers must have what is written into a table: `quorums`, else `quorum`."""
         self._address = address
+        self._quorums = quorums or {}
+        self._quorum = quorum
         self._settings = dict(settings or {})
         self._idle: queue.LifoQueue[Client] = queue.LifoQueue(IDLE)
         self._closed = threading.Event()
@@ -57,12 +79,24 @@ class Server:
             client.execute(statement)
 
     def insert(self, table: str, columns: Mapping[str, list[Any]]) -> None:
-        with self._client() as client:
-            client.execute(
-                f"insert into {table} ({', '.join(columns)}) values",
-                list(columns.values()),
-                columnar=True,
-            )
+        """Writes that need a quorum come one after the other: 18.16 refuses the second."""
+        quorum = self._quorums.get(table, self._quorum)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._client() as client:
+                    client.execute(
+                        f"insert into {table} ({', '.join(columns)}) values",
+                        list(columns.values()),
+                        columnar=True,
+                        settings={"insert_quorum": quorum} if quorum > 1 else None,
+                    )
+            except BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN)
+            else:
+                return
 
     def close(self) -> None:
         self._closed.set()
@@ -82,6 +116,8 @@ class Server:
             yield client
         except errors.ServerException as error:
             client.disconnect()
+            if error.code == UNSATISFIED:
+                raise BusyError(sentence(error)) from error
             if error.code in WAITING_HELPS:
                 raise StoreUnavailableError(sentence(error)) from error
             error.message = sentence(error)

@@ -1,69 +1,67 @@
-"""How the tables lie: on one server, or replicated and sharded over a cluster."""
+"""The tables of ClickHouse's home, as a server or each server of a cluster creates them."""
 
 import re
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import Final
 
-from clickhouse_driver import errors
-
-from flask_performance.server.settings import SettingsError
-from flask_performance.server.store.base import MINUTE_US, StoreUnavailableError
+from flask_performance.server.store.base import MINUTE_US
 from flask_performance.server.store.rollups import OPERATIONS, ROLLUPS, Rollup
 
-from .address import Address
-from .engine import Engine, Server, sentence
 from .queries import FOLDER, statement
 
-#: For every question. A join finds null, not a default, where there is nothing.
-SETTINGS: Final = {"join_use_nulls": 1}
+#: Which tables every server has as a whole, and which are cut into shards; and what merges do.
 ENGINE: Final = re.compile(r"@(everywhere|sharded)(?:\.([A-Za-z]+)\((\w+)\))?")
+NAME: Final = re.compile(r"(?<=create table if not exists )\w+(?=@local)")
+#: What a request's, and a batch's, shard depends on, and what a rollup's.
+BY_INSTANCE: Final = "cityHash64(project_id, instance_id)"
+BY_STEP: Final = "cityHash64(project_id, start_us)"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """An engine for questions, one for each shard's own tables, and how these are called."""
-
-    engine: Engine
-    shards: Sequence[Engine]
-    #: What the names of a shard's own tables end in.
-    local: str = ""
-    #: What stands for `system.parts` of all shards.
-    parts: str = "system.parts"
-
-    @classmethod
-    def of(cls, address: Address) -> "Layout":
-        """Creates what is missing. Raises SettingsError."""
-        engine = Server(address, SETTINGS)
-        try:
-            _create_database(address)
-            layout = cls(engine, [engine])
-            layout.create()
-        except (errors.Error, StoreUnavailableError) as error:
-            raise SettingsError(
-                f"ClickHouse at {address} cannot be used: {sentence(error)}"
-            ) from error
-        return layout
-
-    def create(self) -> None:
-        """Safe twice, and by two at once."""
-        for table in statements():
-            self.engine.do(ENGINE.sub(_alone, table).replace("@local", ""))
-
-    def close(self) -> None:
-        self.engine.close()
+def alone() -> list[str]:
+    """Statements for a server of its own."""
+    return [_filled(table, "MergeTree") for table in _statements()]
 
 
-def _create_database(address: Address) -> None:
-    """Where it is missing: who may not create one, needs none to be created."""
-    with closing(Server(replace(address, database=""))) as server:
-        _, [names] = server.ask("select name from system.databases")
-        if address.database not in names:
-            server.do(f"create database if not exists {address.database}")
+def clustered(database: str, cluster: str) -> list[str]:
+    """Statements for each server of a cluster, which knows by its macros `shard` and `replica`
+    which one it is."""
+    made = []
+    for table in _statements():
+        name, sharded = _name(table), "@sharded" in table
+        shard, replica = ("{shard}", "{replica}") if sharded else ("all", "{shard}-{replica}")
+        where = f"'/flask-performance/{database}/{shard}/{name}', '{replica}'"
+        made.append(_filled(table, "ReplicatedMergeTree", where, "_local" if sharded else ""))
+        if sharded:
+            key = BY_STEP if name in {rollup.table for rollup in ROLLUPS} else BY_INSTANCE
+            made.append(
+                f"create table if not exists {name} as {name}_local "
+                f"engine = Distributed({cluster}, {database}, {name}_local, {key})"
+            )
+    return made
 
 
-def statements() -> list[str]:
+def everywhere() -> list[str]:
+    """The tables that every server has as a whole."""
+    return [_name(table) for table in _statements() if "@everywhere" in table]
+
+
+def _name(table: str) -> str:
+    return str(NAME.findall(table)[0])
+
+
+def _filled(table: str, name: str, where: str = "", local: str = "") -> str:
+    made = ENGINE.sub(lambda found: _engine(found, name, where), table)
+    return made.replace("@local", local)
+
+
+def _engine(found: re.Match[str], name: str, where: str) -> str:
+    """`MergeTree` with what goes before its name and into its brackets."""
+    kind, column = found[2] or "", found[3] or ""
+    inside = ", ".join(part for part in (where, column) if part)
+    full = name.replace("MergeTree", f"{kind}MergeTree")
+    return f"{full}({inside})" if inside else full
+
+
+def _statements() -> list[str]:
     """Of `sql/schema.sql`, and for the rollups: a table each."""
     text = (FOLDER / "schema.sql").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("--")]
@@ -82,8 +80,3 @@ def _rollup(rollup: Rollup) -> str:
         # What is coarser has fewer rows, and is kept for longer.
         partition="day" if rollup.width_us == MINUTE_US else "toYYYYMM(day)",
     )
-
-
-def _alone(found: re.Match[str]) -> str:
-    kind, column = found[2] or "", found[3]
-    return f"{kind}MergeTree({column})" if column else "MergeTree"

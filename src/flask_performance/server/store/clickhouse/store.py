@@ -14,8 +14,8 @@ from . import columns
 from .address import Address
 from .attempts import BLOCK, Attempts
 from .columns import Columns, Told
+from .layout import Layout
 from .queries import statement
-from .schema import Layout
 from .singles import ClickHouseSingles
 from .upkeep import Upkeep
 
@@ -148,8 +148,9 @@ class ClickHouseStore(ClickHouseSingles, ProcessReader):
 
     def rows(self) -> dict[str, int]:
         tiers = {"request": "raw", "rollup_minute": "minutes", "rollup_hour": "hours"}
+        which = {"database": self._layout.database}
         asked = statement("rows", parts=self._parts, local=self._layout.local)
-        return {tiers[table]: rows for table, rows in self._rows(asked)}
+        return {tiers[table]: rows for table, rows in self._rows(asked, which)}
 
     def close(self) -> None:
         self._layout.close()

@@ -10,8 +10,8 @@ from flask_performance.server.store.base import DAY_US, LEDGER_DAYS, Retention
 from flask_performance.server.store.rollups import BY_OPERATION, OPERATIONS, ROLLUPS, TOGETHER
 
 from .attempts import A_SECOND, DEAD, EPOCH, ROLL, Attempts, State, day_of
+from .layout import Layout
 from .queries import filled, statement
-from .schema import Layout
 
 #: What is coarser than minutes is made of them so often (seconds).
 COARSE: Final = 600

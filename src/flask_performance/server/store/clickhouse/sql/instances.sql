@@ -10,7 +10,7 @@ from (
                sum(stored) as requests, max(final) as final
         from receipt as c
         where c.received_us >= $start_us and c.received_us < $end_us and c.attempt not in $garbage and @conditions
-          and instance_id in (select id from instance as i where i.project_id = $project_id and @named)
+          and instance_id global in (select id from instance as i where i.project_id = $project_id and @named)
         group by instance_id
     ) as h any left join (
         select id as instance_id, wire_id as instance, host, pid, environment, release, client, python, flask, started_us,

@@ -1,2 +1,2 @@
 -- Every project that has rows: each has instances.
-select distinct project_id from instance
+select distinct project_id from instance where project_id > 0
