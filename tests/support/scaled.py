@@ -80,10 +80,11 @@ class Scaled:
         self.web = Platform(folder / "web", **self.settings)
         self.collector = Platform(folder / "collector", **self.settings)
 
-    def worker(self, name: str) -> Process:
+    def worker(self, name: str, children: int = 1) -> Process:
         return Process(
             self.folder / f"{name}.log", f"{name}@", ["worker", "--hostname", f"{name}@%h",
-            "--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
+            "--concurrency", str(children), "--loglevel", "INFO",
+            "--without-gossip", "--without-mingle"],
             FLASK_PERFORMANCE_DATA=str(self.folder / name), **self.settings,
         )  # fmt: skip
 
@@ -95,14 +96,20 @@ class Scaled:
 
 
 @contextmanager
-def scaled(kind: type[Broker] = RabbitMQ) -> Iterator[Scaled]:
-    """Three servers, and a collector and a web process on them; workers are the caller's."""
+def servers(kind: type[Broker] = RabbitMQ) -> Iterator[Scaled]:
+    """Three servers, empty; processes are the caller's."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scaled-")))
         database = stack.enter_context(running_postgresql(durable=True))
         broker = stack.enter_context(running(kind))
         store = stack.enter_context(clickhouse_server(folder / "clickhouse"))
-        world = Scaled(folder, database, broker, store)
+        yield Scaled(folder, database, broker, store)
+
+
+@contextmanager
+def scaled(kind: type[Broker] = RabbitMQ) -> Iterator[Scaled]:
+    """With a collector and a web process; workers are the caller's."""
+    with servers(kind) as world, ExitStack() as stack:
         for part, only in ((world.web, "web"), (world.collector, "collector")):
             stack.callback(part.end)
             part.spawn("--only", only).wait_until_ready()

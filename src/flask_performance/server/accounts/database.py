@@ -56,7 +56,7 @@ INSTALL: Final = 'pip install "flask-performance[server,scale]"'
 MIGRATING: Final = 0x666C_7065
 
 #: Where Alembic keeps the revision of a database.
-_VERSION = Table(
+VERSION = Table(
     "alembic_version",
     MetaData(naming_convention={"pk": "%(table_name)s_pkc"}),
     Column("version_num", String(32), primary_key=True),
@@ -132,7 +132,7 @@ def open_engine(settings: Settings) -> Engine:
 def ask(engine: Engine) -> None:
     """Read a row of the database, to know that it can be read. Raises SQLAlchemyError."""
     with engine.connect() as connection:
-        connection.scalar(select(_VERSION.c.version_num))
+        connection.scalar(select(VERSION.c.version_num))
 
 
 def revisions() -> list[str]:
@@ -194,7 +194,7 @@ def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(select(_VERSION.c.version_num))
+        return connection.scalar(select(VERSION.c.version_num))
 
 
 def _create(engine: Engine, head: str) -> None:
@@ -203,8 +203,8 @@ def _create(engine: Engine, head: str) -> None:
         if inspect(connection).has_table("alembic_version"):
             return  # another process was faster
         Base.metadata.create_all(connection)
-        connection.execute(CreateTable(_VERSION))
-        connection.execute(_VERSION.insert().values(version_num=head))
+        connection.execute(CreateTable(VERSION))
+        connection.execute(VERSION.insert().values(version_num=head))
 
 
 def run_migrations(engine: Engine) -> None:

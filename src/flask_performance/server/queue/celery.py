@@ -18,7 +18,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qs
 
 import msgspec
@@ -271,6 +271,59 @@ class CeleryQueue(Queue):
             self._disconnect()
             if not _is_missing(error):
                 self.trouble.begins("the broker does not answer")
+
+
+class Broker(NamedTuple):
+    """What is found behind a URL."""
+
+    product: str
+    version: str
+    workers: int
+    #: Messages that wait for one.
+    waiting: int
+    #: What does not fit what is promised, and what to do about it.
+    doubts: tuple[str, ...] = ()
+
+
+def broker(url: str, patience: float) -> Broker:
+    """Raises whatever the client library does where nothing answers."""
+    app = celery_app(url)
+    with app.connection_for_read(connect_timeout=REACH) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=REACH)
+        workers = len(app.control.ping(timeout=patience, connection=connection) or ())
+        channel: Any = connection.default_channel
+        try:
+            waiting = channel.queue_declare(QUEUE, passive=True).message_count
+        except connection.channel_errors:
+            waiting = 0  # the first message or worker makes it
+        if not url.startswith("redis"):
+            said = connection.connection.server_properties
+            return Broker(said["product"], said["version"], workers, waiting)
+        client = channel.client
+        version = client.info("server")["redis_version"]
+        return Broker("Redis", version, workers, waiting, _doubts(client))
+
+
+def _doubts(client: Any) -> tuple[str, ...]:
+    """Whether Redis keeps what it confirms; a hosted one may not say."""
+    try:
+        synced = client.config_get("append*")
+    except Exception:
+        return ("it does not say whether it keeps what it confirms: see docs/scale.md",)
+    if synced.get("appendonly") != "yes":
+        return ("appendonly is off: a restart of Redis loses what was acknowledged; turn it on",)
+    if synced.get("appendfsync") != "always":
+        return ("appendfsync is not `always`: a power cut loses up to a second",)
+    return ()
+
+
+def declare(url: str) -> None:
+    """Make the queues, as the first worker would. Raises as `broker`."""
+    app = celery_app(url)
+    with app.connection_for_write(connect_timeout=REACH) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=REACH)
+        for queue in app.conf.task_queues:
+            queue(connection.default_channel).declare()
 
 
 def _is_missing(error: Exception) -> bool:

@@ -265,5 +265,38 @@ def _on_chosen(
         click.echo(f"{answer['letters']} {done}.", err=True)
 
 
+@click.command()
+@data_option
+def check(data: Path | None) -> None:
+    """Say of accounts, queue and event store whether they answer, which version they are, and what
+    is missing. Exit code 1 where something is."""
+    from .servers import check as looked_at
+
+    with sentences():
+        missing = False
+        for finding in looked_at(Settings.read(data)):
+            click.echo(f"{finding.home}: {finding.words}")
+            for one in finding.missing:
+                missing = True
+                click.echo(f"  missing: {one}")
+        if missing:
+            sys.exit(1)
+
+
+@click.command()
+@data_option
+def migrate(data: Path | None) -> None:
+    """Make and upgrade the tables of accounts and event store, and the queue.
+
+    `serve` and workers do the same when they start; this is for doing it before. It may be run
+    twice, and by two at once.
+    """
+    from .servers import migrate as migrated
+
+    with sentences():
+        for words in migrated(Settings.read(data)):
+            click.echo(words, err=True)
+
+
 #: What the command line attaches.
-COMMANDS: Final[tuple[click.Command, ...]] = (backup, restore, export, dead_letter)
+COMMANDS: Final[tuple[click.Command, ...]] = (backup, restore, export, dead_letter, check, migrate)

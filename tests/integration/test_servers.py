@@ -1,0 +1,115 @@
+"""`check` and `migrate` on three real servers, and the dead letters of a broker."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from flask_performance.server.accounts.database import open_engine
+from flask_performance.server.accounts.letters import Letters
+from flask_performance.server.settings import Settings
+from tests.server.batches import batch, body
+from tests.support.brokers import RabbitMQ
+from tests.support.platform import COMMAND, environment, run_command
+from tests.support.scaled import Scaled, servers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Scaled]:
+    with servers(RabbitMQ) as world:
+        yield world
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def run(world: Scaled, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run_command(world.folder / "here", *arguments, **(world.settings | settings))
+
+
+def test_what_is_missing_is_said_and_made_by_two_at_once(world: Scaled) -> None:
+    before = run(world, "check")
+    assert before.returncode == 1, before.stderr
+    assert "accounts: PostgreSQL 1" in before.stdout
+    assert "queue: RabbitMQ 3" in before.stdout
+    assert "event store: ClickHouse 18" in before.stdout
+    assert before.stdout.count("`flask-performance migrate` makes them") == 2
+    assert "no worker answers" in before.stdout
+    environ = environment(FLASK_PERFORMANCE_DATA=str(world.folder / "here"), **world.settings)
+    both = [
+        subprocess.Popen([*COMMAND, "migrate"], env=environ, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [one.communicate(timeout=120)[1] for one in both]
+    assert [one.returncode for one in both] == [0, 0], said
+    assert "The event store has its tables." in said[0]
+    worker = world.worker("one")
+    try:
+        worker.wait()
+        after = run(world, "check")
+        assert (after.returncode, after.stderr) == (0, ""), after.stdout
+        assert "1 workers, 0 messages" in after.stdout
+    finally:
+        worker.kill()
+
+
+def test_what_does_not_answer_is_said_without_passwords(world: Scaled) -> None:
+    done = run(
+        world, "check",
+        FLASK_PERFORMANCE_DATABASE_URL="postgresql://ada:hunter2@127.0.0.1:1/metrics",
+        FLASK_PERFORMANCE_QUEUE_URL="amqp://ada:hunter2@127.0.0.1:1//",
+        FLASK_PERFORMANCE_STORE_URL="clickhouse://ada:hunter2@127.0.0.1:1/default",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout.count("missing:") == 3, done.stdout + done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_the_embedded_homes_are_files(tmp_path: Path) -> None:
+    assert run_command(tmp_path / "data", "check").returncode == 1
+    for _ in range(2):
+        assert run_command(tmp_path / "data", "migrate").returncode == 0
+    done = run_command(tmp_path / "data", "check")
+    assert (done.returncode, done.stdout.count(str(tmp_path))) == (0, 3), done.stdout
+
+
+def test_dead_letters_of_all_workers(world: Scaled, stack: ExitStack) -> None:
+    assert run(world, "migrate").returncode == 0
+    engine = open_engine(Settings.read("here", world.settings))
+    stack.callback(engine.dispose)
+    letters = Letters(engine)
+    letters.bury("ab" * 16, 0, (1, 1_763_726_400_000_000, False, body(batch())), "choked", 3)
+    [listed] = run(world, "dead-letter", "list").stdout.splitlines()
+    assert listed.endswith("3 requests  choked")
+    id = listed.split()[0]
+    assert json.loads(run(world, "dead-letter", "show", id).stdout)["batch"] == 1
+    again = run(world, "dead-letter", "replay", id)
+    assert again.stderr == "1 in the queue again.\n"
+    assert letters.count() == 0
+    assert "1 messages" in run(world, "check").stdout
+    letters.bury("cd" * 16, 0, (1, 1_763_726_400_000_000, False, b"{"), "choked", 0)
+    assert run(world, "dead-letter", "delete", "--all").stderr == "1 deleted.\n"
+
+
+def test_what_only_one_folder_has_says_so(world: Scaled, tmp_path: Path) -> None:
+    done = run(world, "backup", str(tmp_path / "copy.tar.gz"))
+    assert done.returncode == 1
+    assert "use pg_dump, and the tools of the other servers" in done.stderr
+
+
+def test_a_worker_without_a_broker_says_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "flask_performance.server.tasks", "worker"],
+        env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "FLASK_PERFORMANCE_QUEUE_URL is not set" in done.stderr + done.stdout
