@@ -56,6 +56,7 @@ test("one request is seen as well as the most, and more is never paler", () => {
 test("a logarithmic axis is marked at powers of ten, or finer where there are few", () => {
   expect(marks(300, 2_000_000)).toEqual([1_000, 10_000, 100_000, 1_000_000]);
   expect(marks(1_500, 7_000)).toEqual([2_000, 5_000]);
+  expect(marks(5e6, 4_000e6)).toEqual([10e6, 60e6, 600e6, 3_600e6]);
 });
 
 test("a single band does not fill its chart", () => {

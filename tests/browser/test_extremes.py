@@ -37,7 +37,7 @@ def extreme(platform: Platform) -> str:
         {"route": "", "path": "/nothing", "status": 404, "response_bytes": size}
         for size in (68, 207, 1_483, 2_310_000)
     ]
-    post_rows(dsn, rows, environment="staging-" + "e" * 100)
+    post_rows(dsn, rows, environment="staging-" + "e" * 100, release="2026." + "r" * 150)
     return NAME
 
 
@@ -70,6 +70,13 @@ def test_nothing_overlaps_or_leaves_the_page(person: Person, extreme: str, width
     for place in range(figures.count()):
         spilled = figures.nth(place).evaluate("node => node.scrollWidth - node.clientWidth")
         assert spilled <= 0, figures.nth(place).inner_text()
+    failed = page.locator("#panel-requests tbody tr").filter(has_text="500")
+    person.open(failed.locator("a").first.get_attribute("href") or "")
+    expect(page.locator(".one-line")).to_contain_text("package.Error")
+    assert person.scroll_width() == width
+    first = page.locator(".headline").bounding_box()
+    assert first is not None
+    assert first["y"] < HEIGHT / 2, "a long path does not push the figures away"
 
 
 def test_a_row_is_one_line_and_says_the_rest_on_hover(person: Person, extreme: str) -> None:

@@ -37,9 +37,13 @@ export function shade(requests: number, most: number): number {
   return 1 + Math.round((SHADES - 1) * Math.log(requests) / Math.log(most));
 }
 
-/** What a logarithmic axis is marked at: powers of ten; in between where there are less than two. */
+/** What a logarithmic axis is marked at (microseconds), from a minute on in the units of clocks. */
+const POWERS = [...Array(8).keys()].map((power) => 10 ** power);
+const CLOCK = [60e6, 600e6, 3_600e6, 86_400e6, 864_000e6, 8_640_000e6, 86_400_000e6];
+
+/** The marks between two durations; finer ones where there are less than two. */
 export function marks(least: number, most: number): number[] {
-  const powers = [...Array(19).keys()].map((power) => 10 ** power);
+  const powers = [...POWERS, ...CLOCK];
   const within = (value: number): boolean => value >= least && value <= most;
   const tens = powers.filter(within);
   return tens.length > 1 ? tens : powers.flatMap((one) => [one, 2 * one, 5 * one]).filter(within);

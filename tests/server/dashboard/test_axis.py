@@ -73,6 +73,7 @@ def test_of_very_many_releases_the_newest_are_marked_and_it_says_so(store: DuckD
     assert marks["words"] == "the newest 20 of 30 releases"
     assert [one["name"] for one in marks["marks"]] == [f"1.{number}" for number in range(10, 30)]
     assert axis.words(1, "1.0") == "release 1.0"
+    assert axis.words(1, "9f3c2ab177de01f3c2" * 9) == "release 9f3c2ab177de01f3c29f3c2…"
 
 
 def test_errors_and_apdex_add_up_to_the_headline(store: DuckDBStore) -> None:

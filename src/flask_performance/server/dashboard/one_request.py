@@ -84,6 +84,7 @@ def facts(row: RequestRow) -> list[tuple[str, list[Fact]]]:
         (
             "Request",
             [
+                _text("Path", row.path),
                 _text("Route", row.route or None, "no route matched"),
                 _text("Endpoint", row.endpoint),
                 _text("Consumer", row.consumer),

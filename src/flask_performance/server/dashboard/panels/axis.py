@@ -9,6 +9,8 @@ from ..window import SECOND_US
 
 #: So many releases are marked, the newest: more lines than that hide the data.
 MOST_MARKS: Final = 20
+#: Of a name in a legend; its title has all of it.
+LONGEST: Final = 24
 
 
 def axis(scope: Scope) -> Mapping[str, Any]:
@@ -40,7 +42,11 @@ def marks(scope: Scope) -> Mapping[str, Any]:
 def words(releases: int, newest: str) -> str:
     if releases > MOST_MARKS:
         return f"the newest {MOST_MARKS} of {plural(releases, 'release')}"
-    return f"release {newest}" if releases == 1 else plural(releases, "release")
+    return f"release {short(newest)}" if releases == 1 else plural(releases, "release")
+
+
+def short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def first_heard(scope: Scope) -> dict[int, str]:
