@@ -1,12 +1,15 @@
 """How long the pages' questions take, with many requests stored.
 
     python -m benchmarks.reading [MILLIONS [FOLDER]]
+    python -m benchmarks.reading MILLIONS clickhouse://host:9000/database
 
 A store with the memory and threads of the embedded default is filled with typical traffic of 31
 days (`traffic.py`) that ends now. Then each question is asked of windows that end a little earlier
 each time, so that no answer is one that was kept. FOLDER keeps the file for another run.
+In the second form an empty database of a ClickHouse server is filled, or a full one asked again.
 """
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -18,7 +21,10 @@ import duckdb
 
 from flask_performance.server.dashboard.scope import ALL_IN_ONE_US
 from flask_performance.server.dashboard.window import step_seconds
-from flask_performance.server.store.base import DAY_US, SECOND_US, Filter, Thresholds
+from flask_performance.server.store.base import DAY_US, SECOND_US, EventStore, Filter, Thresholds
+from flask_performance.server.store.clickhouse import ClickHouseStore
+from flask_performance.server.store.clickhouse.address import Address
+from flask_performance.server.store.clickhouse.engine import Server
 from flask_performance.server.store.duckdb import DuckDBStore
 from flask_performance.server.store.rollups import ROLLUPS
 
@@ -36,7 +42,7 @@ OWN_APDEX: Final = Thresholds(
     500_000, tuple((one.method, one.route, 50_000) for one in operations()[:5])
 )
 
-Question = Callable[[DuckDBStore, Filter, int], object]
+Question = Callable[[EventStore, Filter, int], object]
 QUESTIONS: Final[dict[str, Question]] = {
     "summary": lambda store, filter, _: store.summary(filter, APDEX),
     "series": lambda store, filter, step_us: store.series(filter, step_us, APDEX),
@@ -76,7 +82,7 @@ def measured(ask: Callable[[int], object]) -> str:
     return f"{quantile(took, 0.5):.0f} / {quantile(took, 0.95):.0f} / {took[-1]:.0f} ms"
 
 
-def questions(store: DuckDBStore, end_us: int) -> dict[str, str]:
+def questions(store: EventStore, end_us: int) -> dict[str, str]:
     """The figure of every question, about the project and about one of its operations."""
     one = operations()[2]
     mine = {"method": one.method, "route": one.route}
@@ -90,7 +96,7 @@ def questions(store: DuckDBStore, end_us: int) -> dict[str, str]:
 
 
 def asked(
-    store: DuckDBStore, question: Question, window: str, end_us: int, of: dict[str, str]
+    store: EventStore, question: Question, window: str, end_us: int, of: dict[str, str]
 ) -> str:
     """The figure of one question, of windows that end a little earlier each time."""
     width_us = WINDOWS[window]
@@ -123,8 +129,37 @@ def sizes(file: Path) -> dict[str, str]:
     return figures
 
 
+def server_sizes(url: str) -> dict[str, str]:
+    """Rows and bytes of each table of a ClickHouse server's database."""
+    server = Server(Address.of(url))
+    _, columns = server.ask(
+        "select table, sum(rows), sum(bytes) from system.parts "
+        "where active and database = currentDatabase() group by table order by table"
+    )
+    server.close()
+    return {
+        f"size of {table}": f"{rows} rows, {size / 1e6:.0f} MB, {size / max(1, rows):.1f} B a row"
+        for table, rows, size in zip(*columns, strict=True)
+    }
+
+
+def of_server(url: str, millions: float) -> None:
+    """The same of a ClickHouse server."""
+    on = machine()
+    figures: dict[str, Any] = {"requests": f"{millions:g} million in {DAYS} days"}
+    with contextlib.closing(ClickHouseStore.open(url)) as store:
+        if not store.rows()["raw"]:
+            seconds = fill(store, int(millions * 1_000_000), DAYS, time.time_ns() // 1000)
+            figures |= {f"seconds to {name}": f"{took:.1f} s" for name, took in seconds.items()}
+        figures |= questions(store, store.last_seen_us(PROJECT) or 0)
+    keep("reading_clickhouse", on, figures | server_sizes(url))
+
+
 def main() -> None:
     millions = float(sys.argv[1]) if len(sys.argv) > 1 else MILLIONS
+    if len(sys.argv) > 2 and "://" in sys.argv[2]:
+        of_server(sys.argv[2], millions)
+        return
     on = machine()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[2] if len(sys.argv) > 2 else temporary)

@@ -13,9 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from flask_performance.server.store.base import DAY_US, HOUR_US
+from flask_performance.server.store.base import DAY_US, HOUR_US, EventStore
 from flask_performance.server.store.block import Block, InstanceKey, OperationKey, Receipt
-from flask_performance.server.store.duckdb import DuckDBStore
 
 PROJECT: Final = 1
 OPERATIONS: Final = 60
@@ -161,7 +160,7 @@ class Traffic:
         return paths
 
 
-def fill(store: DuckDBStore, requests: int, days: int, end_us: int) -> dict[str, float]:
+def fill(store: EventStore, requests: int, days: int, end_us: int) -> dict[str, float]:
     """Store typical traffic and roll it up; the seconds that each took."""
     seconds = dict.fromkeys(("make", "append", "roll", "maintain"), 0.0)
     blocks = Traffic(requests, days, end_us).blocks()

@@ -14,6 +14,7 @@ from tests.support.chdb import ChdbEngine
 from .contract import StoreContract
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
+from .contract_details import DetailsContract
 from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
 from .contract_rollups import RollupsContract
@@ -26,6 +27,7 @@ class TestChdb(
     StoreContract,
     ApdexContract,
     BoundsContract,
+    DetailsContract,
     KeptContract,
     ProcessContract,
     RollupsContract,

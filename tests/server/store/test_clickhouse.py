@@ -28,6 +28,7 @@ from .builders import NOON_US, block
 from .contract import DAY, StoreContract
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
+from .contract_details import DetailsContract
 from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
 from .contract_rollups import RollupsContract
@@ -48,6 +49,7 @@ class TestClickHouse(
     StoreContract,
     ApdexContract,
     BoundsContract,
+    DetailsContract,
     KeptContract,
     ProcessContract,
     RollupsContract,

@@ -85,9 +85,9 @@ class ClickHouseAsking(Asking):
         self, statement: str, parameters: dict[str, Any]
     ) -> tuple[list[tuple[str, str]], list[Sequence[Any]]]:
         if "garbage" not in parameters and STATE.search(statement):
-            state = self._attempts.state()
-            statement = statement.replace("@settled", SETTLED if state.garbage else "1")
-            parameters = state.parameters | parameters
+            parameters = self._attempts.state().parameters | parameters
+        settled = SETTLED if parameters.get("garbage") else "1"
+        statement = statement.replace("@settled", settled)
         return self._engine.ask(filled(statement, parameters))
 
     def _cells(
@@ -120,8 +120,7 @@ class ClickHouseAsking(Asking):
                 )
             )  # fmt: skip
         selects += _rest(found, state, parameters, single.sql, merged.sql)
-        settled = SETTLED if state.garbage else "1"
-        return Sql("\nunion all\n".join(selects).replace("@settled", settled), parameters)
+        return Sql("\nunion all\n".join(selects), parameters)
 
     def _conditions(self, table: str, filter: Filter, project_ids: Sequence[int]) -> Sql:
         """What a filter means for the rows of a table; only what it names costs anything."""

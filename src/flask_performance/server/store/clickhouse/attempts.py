@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from flask_performance.server.store.base import StoreUnavailableError
+from flask_performance.server.store.details import DETAILS
 from flask_performance.server.store.rollups import ROLLUPS
 
 from .engine import Engine
@@ -34,7 +35,7 @@ DELETION: Final = 110
 TRACES: Final = {
     "request": "bitShiftRight(id, 20)",
     **dict.fromkeys(("receipt", "dropped", "process"), "attempt"),
-    **dict.fromkeys((rollup.table for rollup in ROLLUPS), "roll"),
+    **dict.fromkeys((*(rollup.table for rollup in ROLLUPS), DETAILS["measures"]), "roll"),
 }
 ROLLED: Final = "roll"
 

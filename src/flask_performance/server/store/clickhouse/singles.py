@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from flask_performance.server.store.base import (
+    HOUR_US,
     MEASURES,
     MINUTE_US,
     ConsumerStats,
@@ -20,6 +21,7 @@ from flask_performance.server.store.base import (
     UnmatchedPath,
 )
 from flask_performance.server.store.block import UNKNOWN
+from flask_performance.server.store.details import whole_steps
 from flask_performance.server.store.reader import Reader
 from flask_performance.server.store.statistics import Columns, grouped_stats, spread_of
 from flask_performance.wire import OUTCOMES
@@ -37,6 +39,16 @@ FIRST_LOOK_US: Final = 2 * MINUTE_US
 WIDER: Final = 8
 #: Of a request's own columns, in the order of `RequestRow`: unknown where they are -1.
 NUMBERS: Final = ("first_byte_us", "request_bytes", "response_bytes", "cpu_us", "queue_us")
+#: The slowest requests of a longer window lie in few hours, of which only these are looked at.
+LONG_US: Final = 12 * HOUR_US
+MOST_HOURS: Final = 60
+ANYTIME: Final = "1"
+#: Requests outside the steps that details answer, and those inside that are in no detail yet.
+OUTSIDE: Final = "(c.start_us < $whole_from or c.start_us >= $whole_to)"
+LATE: Final = (
+    "c.start_us >= $whole_from and c.start_us < $whole_to and c.day >= $late_day and "
+    "(bitShiftRight(c.id, 20) in $fresh or bitShiftRight(c.id, 20) in ({covered}))"
+)
 COLUMNS: Final = (
     "id", "start_us", "duration_us", "operation_id", "instance_id", "environment", "release",
     "path", "status", "outcome", *NUMBERS, "exception", "trace_id", "consumer",
@@ -59,14 +71,32 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
 
     def slowest(self, filter: Filter, limit: int) -> list[RequestRow]:
         conditions = self._conditions("request", filter, [filter.project_id])
+        least = self._bucket_of_the(limit, filter)
         parameters = conditions.parameters | {
             "start_us": filter.start_us,
             "end_us": filter.end_us,
-            "least": self._bucket_of_the(limit, filter),
+            "least": least,
             "limit": limit,
         }
-        places = self._rows(statement("slowest", conditions=conditions.sql), parameters)
+        hours = self._hours_of(least, filter)
+        asked = statement("slowest", conditions=conditions.sql, hours=hours)
+        places = self._rows(asked, parameters)
         return self._request_rows(filter.project_id, [place[:2] for place in places])
+
+    def _hours_of(self, least: int, filter: Filter) -> str:
+        """A condition: the few hours that have requests in such a bucket, as rollups know."""
+        if filter.single or filter.end_us - filter.start_us < LONG_US:
+            return ANYTIME
+        cells = self._cells(filter, step_us=HOUR_US)
+        which = {"least": least, "hour_us": HOUR_US, "most": MOST_HOURS + 1}
+        rows = self._rows(statement("slowest_steps", cells=cells.sql), cells.parameters | which)
+        if not rows or len(rows) > MOST_HOURS:
+            return ANYTIME
+        spans = (
+            f"c.start_us >= {hour * HOUR_US} and c.start_us < {(hour + 1) * HOUR_US}"
+            for (hour,) in rows
+        )
+        return f"({' or '.join(spans)})"
 
     def _bucket_of_the(self, limit: int, filter: Filter) -> int:
         """The bucket above which so many requests are at least, as far as rollups know: of those
@@ -148,8 +178,27 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
         )
 
     def measures(self, filter: Filter) -> dict[Measure, Spread]:
-        found = grouped_stats(self._single_columns("measures", filter))
+        found = grouped_stats(self._measured(filter))
         return {MEASURES[group]: spread_of(stats) for group, stats in found.items()}
+
+    def _measured(self, filter: Filter) -> Columns:
+        """From what is rolled up of whole steps, and from the requests of the rest."""
+        single = self._conditions("request", filter, [filter.project_id])
+        rolled = self._conditions("rollup", filter, [filter.project_id])
+        state = self._attempts.state()
+        whole_from, whole_to = whole_steps("measures", filter)
+        parameters = {
+            **state.parameters, **single.parameters, **rolled.parameters,
+            "start_us": filter.start_us, "end_us": filter.end_us,
+            "whole_from": whole_from, "whole_to": whole_to,
+        }  # fmt: skip
+        rests = [OUTSIDE]
+        if whole_from < whole_to and (state.fresh or state.minutes > state.upto):
+            rests.append(LATE.format(covered=statement("covered")))
+        cells = [statement("measured", rest=rest, conditions=single.sql) for rest in rests]
+        if whole_from < whole_to:
+            cells.append(statement("details_measures", conditions=rolled.sql))
+        return self._columns(statement("measures", cells="\nunion all\n".join(cells)), parameters)
 
     def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
         names = self._single_columns("top_consumers", filter, limit=limit)["consumer"].tolist()

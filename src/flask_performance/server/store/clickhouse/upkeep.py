@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from flask_performance.server.store.base import DAY_US, LEDGER_DAYS, Retention
+from flask_performance.server.store.details import DETAILS, WIDTH_US
 from flask_performance.server.store.rollups import BY_OPERATION, OPERATIONS, ROLLUPS, TOGETHER
 
 from .attempts import A_SECOND, DEAD, EPOCH, ROLL, Attempts, State, day_of
@@ -22,9 +23,10 @@ REMEMBERED: Final = 8
 #: How long it is believed that single requests are there from the same moment on (seconds).
 BELIEVED: Final = 5.0
 FINEST, *COARSER = ROLLUPS
+MEASURES: Final = DETAILS["measures"]
 TABLES_OF_A_PROJECT: Final = (
-    *(rollup.table for rollup in ROLLUPS), "request", "receipt", "dropped", "process", "route",
-    "called", "operation", "instance", "raw_from",
+    *(rollup.table for rollup in ROLLUPS), MEASURES, "request", "receipt", "dropped", "process",
+    "route", "called", "operation", "instance", "raw_from",
 )  # fmt: skip
 
 
@@ -80,6 +82,8 @@ class Upkeep:
                 "roll_coarse", table=rollup.table, width=str(rollup.width_us), keys=keys
             )
             self._engine.do(filled(text, parameters))
+        measures = statement("roll_measures", covered=statement("covered"))
+        self._engine.do(filled(measures, parameters | {"width_us": WIDTH_US}))
         return {"coarse": attempt, "upto": state.minutes}
 
     # -- forgetting ------------------------------------------------------------------------------
@@ -110,6 +114,8 @@ class Upkeep:
             before_us = rollup.whole_us(now_us - days_of[rollup.tier] * DAY_US)
             upto = f" and roll <= {state.upto}" if rollup is FINEST else ""
             changed |= self._delete(rollup.table, f"{mine} and start_us < {before_us}{upto}")
+        hours_us = (now_us - retention.hours_days * DAY_US) // WIDTH_US * WIDTH_US
+        changed |= self._delete(MEASURES, f"{mine} and start_us < {hours_us}")
         minutes_us = now_us - retention.minutes_days * DAY_US
         changed |= self._delete("process", f"{mine} and at_us < {minutes_us}")
         ledger_us = now_us - max(retention.hours_days, LEDGER_DAYS) * DAY_US

@@ -1,16 +1,4 @@
--- Every measure of the window's requests by bucket, where it is known; they are numbered as in
--- `shapes.MEASURES`. Sizes go into the same buckets as durations, zeros
--- into one of their own. Waiting is what is not CPU.
-select measure - 1 as "group", if(value = 0, -1, @bucket_of_value) as bucket_, toInt64(count()) as requests,
-       toInt64(0) as errors, sum(toFloat64(value)) as duration_us
-from (
-    select measure, value from (
-        select duration_us, first_byte_us, cpu_us, if(cpu_us < 0, -1, greatest(0, duration_us - cpu_us)) as waiting_us,
-               queue_us, request_bytes, response_bytes
-        from request as c where c.start_us >= $start_us and c.start_us < $end_us and @settled and @conditions
-    )
-    array join [1, 2, 3, 4, 5, 6, 7] as measure,
-               [duration_us, first_byte_us, cpu_us, waiting_us, queue_us, request_bytes, response_bytes] as value
-)
-where value >= 0
-group by "group", bucket_ order by "group", bucket_
+-- Every measure of the window's requests by bucket.
+select measure as "group", bucket, sum(n) as requests, toInt64(0) as errors, sum(us) as duration_us
+from (@cells)
+group by "group", bucket order by "group", bucket
