@@ -15,11 +15,15 @@ WORKERS = ("one", "two")
 
 
 def workers(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
-    """A worker killed a round: the whole of it, or the child that stores; sometimes the broker."""
+    """A worker killed a round: the whole of it, or the child that stores; at the end the
+    broker, and PostgreSQL restarts. Beat has requests merged into rollups all the time."""
     outcomes: Outcomes = Counter()
     with scaled() as world, ExitStack() as stack:
         project = _project(world)
         running = {name: _started(world, name, stack) for name in WORKERS}
+        beat = world.beat()
+        stack.callback(beat.kill)
+        beat.wait()
         with loaded(project) as clients:
             for _ in range(rounds):
                 more(clients)
@@ -35,6 +39,11 @@ def workers(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
             world.broker.kill()
             world.broker.start()
             outcomes["the broker was killed"] += 1
+            more(clients)
+            world.database.stop()
+            more(clients)
+            world.database.start()
+            outcomes["PostgreSQL was restarted"] += 1
             more(clients)
         assert_acknowledged_is_stored_once(project, clients)
         outcomes["acknowledged requests, all stored once"] = acknowledged(clients)

@@ -90,7 +90,7 @@ class Scaled:
 
     def beat(self) -> Process:
         return Process(
-            self.folder / "beat.log", "beat: Starting", ["beat", "--loglevel", "INFO"],
+            self.folder / "beat.log", "is starting.", ["beat", "--loglevel", "INFO"],
             FLASK_PERFORMANCE_DATA=str(self.folder / "beat"), **self.settings,
         )  # fmt: skip
 
