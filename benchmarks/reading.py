@@ -25,6 +25,7 @@ from flask_performance.server.store.base import DAY_US, SECOND_US, EventStore, F
 from flask_performance.server.store.clickhouse import ClickHouseStore
 from flask_performance.server.store.clickhouse.address import Address
 from flask_performance.server.store.clickhouse.engine import Server
+from flask_performance.server.store.details import DETAILS
 from flask_performance.server.store.duckdb import DuckDBStore
 from flask_performance.server.store.rollups import ROLLUPS
 
@@ -59,9 +60,19 @@ QUESTIONS: Final[dict[str, Question]] = {
     "requests over 10 s": lambda store, filter, _: store.requests(
         _with(filter, duration_from_us=10 * SECOND_US), 50
     ),
+    "requests of an environment": lambda store, filter, _: store.requests(
+        _with(filter, environment="staging"), 50
+    ),
+    "requests by a part of the path": lambda store, filter, _: store.requests(
+        _with(filter, path="things59/98"), 50
+    ),
+    "summary by a part of the path": lambda store, filter, _: store.summary(
+        _with(filter, path="things59/98")
+    ),
     "slowest": lambda store, filter, _: store.slowest(filter, 10),
     "measures": lambda store, filter, _: store.measures(filter),
     "consumers": lambda store, filter, _: store.consumers(filter, 10),
+    "unmatched": lambda store, filter, _: store.unmatched(filter, 200),
 }
 
 
@@ -115,7 +126,8 @@ def sizes(file: Path) -> dict[str, str]:
     figures = {}
     with duckdb.connect(str(file), read_only=True) as connection:
         block = connection.execute("select block_size from pragma_database_size()").fetchall()[0][0]
-        for table in ("request", *(rollup.table for rollup in ROLLUPS)):
+        tables = ("request", *(rollup.table for rollup in ROLLUPS), *DETAILS.values())
+        for table in tables:
             rows = connection.execute(f"select count(*) from {table}").fetchall()[0][0]
             blocks = connection.execute(
                 f"select count(distinct block_id) from pragma_storage_info('{table}') "

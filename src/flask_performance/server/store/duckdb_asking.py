@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import duckdb
 import msgspec
+from msgspec.structs import replace
 
 from flask_performance.wire import OUTCOMES
 
@@ -15,6 +16,7 @@ from .asking import Asking, Sql
 from .base import DAY_US, Filter, StoreUnavailableError
 from .block import OperationKey
 from .conditions import ENVIRONMENT_IS, IS_OWN, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
+from .duckdb_paths import path_conditions, path_parameters
 from .queries import load, named
 from .rollups import OPERATIONS
 from .statistics import Columns
@@ -78,12 +80,14 @@ class DuckDBAsking(Asking):
         together = together and filter.method is None and filter.route is None
         raw_from_us = max((self._raw_from.get(id, 0) for id in project_ids), default=0)
         found = parts(filter, step_us, together=together, raw_from_us=raw_from_us)
-        single = self._conditions("request", filter, project_ids)
-        parameters, selects = dict(single.parameters), []
+        ways, parameters = self._single_conditions(filter, project_ids)
+        selects = []
         for number, (rollup, from_us, to_us) in enumerate(found):
             parameters |= {f"from_{number}": from_us, f"to_{number}": to_us}
             if rollup is None:
-                selects.append(load("cells_requests", part=str(number), conditions=single.sql))
+                selects += [
+                    load("cells_requests", part=str(number), conditions=way) for way in ways
+                ]
                 continue
             merged = self._conditions("rollup", filter, project_ids)
             parameters |= merged.parameters
@@ -97,11 +101,22 @@ class DuckDBAsking(Asking):
         if merged_parts := [part for part in found if part.rollup is not None]:
             parameters["rollups_from"] = min(part.from_us for part in merged_parts)
             parameters["rollups_to"] = max(part.to_us for part in merged_parts)
-            selects.append(load("cells_fresh", conditions=single.sql))
+            selects += [load("cells_fresh", conditions=way) for way in ways]
         if not selects:  # asked all the same, it finds nothing
             parameters |= {"from_0": 0, "to_0": 0}
-            selects.append(load("cells_requests", part="0", conditions=single.sql))
+            selects.append(load("cells_requests", part="0", conditions="false"))
         return Sql("\nunion all\n".join(selects), parameters)
+
+    def _single_conditions(
+        self, filter: Filter, project_ids: Sequence[int]
+    ) -> tuple[list[str], dict[str, Any]]:
+        """The conditions on single requests and their parameters; several exclude each other, and
+        what they find adds up."""
+        bare = replace(filter, path=None, whole_path=None)
+        conditions = self._conditions("request", bare, project_ids)
+        asked = path_parameters(filter, self._operations_of(project_ids))
+        ways = [f"{conditions.sql} and {way}" for way in path_conditions(asked)]
+        return ways, conditions.parameters | asked
 
     def _conditions(self, table: str, filter: Filter, project_ids: Sequence[int]) -> Sql:
         """What a filter means for the rows of a table; only what it names costs anything."""

@@ -62,22 +62,27 @@ class DuckDBDetailed(DuckDBSingles):
     ) -> Sql:
         """A question about a window: whole steps of it from the details, and single requests."""
         projects = [filter.project_id]
-        single = self._conditions("request", filter, projects)
+        ways, asked = self._single_conditions(filter, projects)
         from_us, to_us = whole_steps(detail, filter)
         spans = {
             "before": (filter.start_us, from_us, condition),
             "after": (to_us, filter.end_us, condition),
             "fresh": (from_us, to_us, f"c.id > $detailed and {condition}"),
         }
-        parameters: dict[str, Any] = single.parameters | {"whole_from": from_us, "whole_to": to_us}
+        parameters: dict[str, Any] = asked | {"whole_from": from_us, "whole_to": to_us}
         selects = []
         for part, (start_us, end_us, terms) in spans.items():
             if start_us < end_us or part == "before":
                 parameters |= {f"from_{part}": start_us, f"to_{part}": end_us}
-                conditions = f"{single.sql} and {terms}"
-                selects.append(
-                    load("singles", columns=COLUMNS[detail], part=part, conditions=conditions)
-                )
+                selects += [
+                    load(
+                        "singles",
+                        columns=COLUMNS[detail],
+                        part=part,
+                        conditions=f"{way} and {terms}",
+                    )
+                    for way in ways
+                ]
         merged = Sql("false", {})
         if from_us < to_us:
             merged = self._conditions("rollup", filter, projects)

@@ -1,6 +1,5 @@
 """The questions about single requests, which DuckDB answers from their rows."""
 
-import itertools
 import re
 from typing import Any, Final
 
@@ -16,9 +15,6 @@ from .queries import load
 NO_CURSOR: Final = (2**63 - 1, 2**63 - 1)
 #: Start and id of the last row, both of which fit 63 bits.
 CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
-
-#: What a filter asks of a path that is written.
-WRITTEN: Final = {"path": "contains(c.path, $path)", "whole_path": "c.path = $whole_path"}
 
 
 class DuckDBSingles(DuckDBPlaces):
@@ -45,57 +41,20 @@ class DuckDBSingles(DuckDBPlaces):
     def requests(self, filter: Filter, limit: int, cursor: str | None = None) -> Page:
         cursor_start_us, cursor_id = _parse_cursor(cursor)
         end_us = min(filter.end_us, cursor_start_us + 1)
-        until = replace(filter, end_us=end_us, path=None, whole_path=None)
-        conditions = self._conditions("request", until, [filter.project_id])
-        start_us = filter.start_us
-        if not filter.single:
-            start_us = self._newest_from(until, limit + 1)
+        ways, asked = self._single_conditions(filter, [filter.project_id])
         parameters = {
-            **conditions.parameters, **self._written(filter),
-            "start_us": start_us, "end_us": end_us,
+            **asked, "end_us": end_us,
+            "start_us": self._newest_from(replace(filter, end_us=end_us), limit + 1),
             "cursor_start_us": cursor_start_us, "cursor_id": cursor_id, "limit": limit + 1,
         }  # fmt: skip
-        found = [
-            load("requests_found", conditions=conditions.sql, written=written)
-            for written in written_in(parameters)
-        ]
+        found = [load("requests_found", conditions=way) for way in ways]
         rows = self._request_rows(load("requests", found="\nunion all\n".join(found)), parameters)
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, f"{rows[-1].start_us}-{rows[-1].id}" if more else None)
 
-    def _written(self, filter: Filter) -> dict[str, Any]:
-        """The parts of a path that a filter asks for, each with the operations whose route has it:
-        a path that equals its route is not written."""
-        routes = [
-            (id, key.route)
-            for key, id in list(self._operations.items())
-            if key.project_id == filter.project_id
-        ]
-        parameters: dict[str, Any] = {}
-        if filter.path is not None:
-            having = [id for id, route in routes if filter.path in route]
-            parameters |= {"path": filter.path, "having_path": having}
-        if filter.whole_path is not None:
-            being = [id for id, route in routes if filter.whole_path == route]
-            parameters |= {"whole_path": filter.whole_path, "having_whole_path": being}
-        return parameters
-
     def _request_rows(self, statement: str, parameters: dict[str, Any]) -> list[RequestRow]:
         return [_request_row(row) for row in self._named_rows(statement, parameters)]
-
-
-def written_in(parameters: dict[str, Any]) -> list[str]:
-    """The ways in which a request's path may be the one that is asked for, each a condition. Asked
-    one by one they are found in the dictionary of paths; together every request is looked at."""
-    ways = [
-        [term, f"c.path is null and list_contains($having_{name}::integer[], c.operation_id)"]
-        if parameters[f"having_{name}"]
-        else [term]
-        for name, term in WRITTEN.items()
-        if name in parameters
-    ]
-    return [" and ".join(way) or "true" for way in itertools.product(*ways)]
 
 
 def _request_row(row: dict[str, Any]) -> RequestRow:
