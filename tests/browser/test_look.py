@@ -29,6 +29,11 @@ KEPT = frozenset(
         "overview-light-1440",
         "overview-dark-1440",
         "overview-light-390",
+        "operation-light-1440",
+        "operation-dark-1440",
+        "requests-light-1440",
+        "requests-dark-1440",
+        "instances-light-1440",
         "projects-light-1440",
         "setup-light-1440",
     )
