@@ -70,17 +70,35 @@ class Replay:
         #: Versions of the page in one recording.
         self.versions = len(set(re.findall(r"^id: (\d+)$", recording, re.MULTILINE)))
         self.connections = 0
+        #: The page waits for its next answer while somebody looks at it.
+        self.rest_at = 0
+        self.held: Route | None = None
 
     def answer(self, route: Route) -> None:
+        """The page is done with the answer before: it has lost that connection and asks again."""
+        if self.updates >= self.rest_at:
+            self.held = route
+            return
         self.connections += 1
         shift = self.connections * self.SHIFT
         body = ROW_ID.sub(lambda found: f"{found[1]}{int(found[2]) + shift}", self._recording)
-        # The page says by itself when it is done with it: it has lost its connection.
         route.fulfill(body=body, content_type="text/event-stream")
 
+    @property
+    def updates(self) -> int:
+        return self.connections * self.versions
+
+    def go_on(self, page: Page, updates: int) -> None:
+        """Until the page has had so many and is at rest."""
+        self.rest_at, held, self.held = updates, self.held, None
+        if held is not None:
+            self.answer(held)
+        while self.held is None:
+            page.wait_for_timeout(100)
+
     def is_of_the_last(self, row: str) -> bool:
-        """Whether a row came with the last connection, or the one that is being read."""
-        return int(row.lstrip("q")) // self.SHIFT >= self.connections - 1
+        """Whether a row came with the last connection."""
+        return int(row.lstrip("q")) // self.SHIFT == self.connections
 
 
 def kept(page: Page, session: CDPSession) -> dict[str, float]:
@@ -118,12 +136,6 @@ def own_objects(session: CDPSession) -> int:
     return int(sizes.sum())
 
 
-def follow(page: Page, replay: Replay, updates: int) -> None:
-    """Until the page has had at least so many updates."""
-    while replay.connections * replay.versions < updates:
-        page.wait_for_timeout(100)
-
-
 def looks(platform: Platform, path: str, recording: str, updates: int) -> list[dict[str, float]]:
     """What the page keeps after each share of the updates."""
     replay, found = Replay(recording), []
@@ -141,9 +153,8 @@ def looks(platform: Platform, path: str, recording: str, updates: int) -> list[d
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
         for look in range(1, LOOKS + 1):
-            follow(page, replay, updates * look // LOOKS)
-            had = (replay.connections - 1) * replay.versions
-            found.append({"updates": had, **kept(page, session)})
+            replay.go_on(page, updates * look // LOOKS)
+            found.append({"updates": replay.updates, **kept(page, session)})
             print({name: round(value) for name, value in found[-1].items()}, flush=True)
         newest = page.locator("#panel-requests tbody tr").first.get_attribute("id") or ""
         assert replay.is_of_the_last(newest), newest

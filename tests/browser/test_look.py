@@ -44,8 +44,8 @@ KEPT = frozenset(
 def busy(platform: Platform) -> Platform:
     """A platform with a busy project, a smaller one and a new one."""
     shop = platform.create_project("Shop")
-    Past(1800, 4, until=700, release="2.3.1").post(shop, dropped=12)
-    Past(700, 4, seed=3, release="2.4.0", slower=1.3).post(shop)
+    Past(1800, 12, until=700, release="2.3.1").post(shop, dropped=12)
+    Past(700, 12, seed=3, release="2.4.0", slower=1.3).post(shop)
     Past(seconds=600, per_second=1, seed=2).post(platform.create_project("Blog"), "staging")
     platform.create_project("New one")
     return platform
@@ -63,8 +63,8 @@ def pages(busy: Platform, person: Person) -> dict[str, str]:
     return {
         "projects": "/projects",
         "overview": paths["Shop"],
-        "operation": paths["Shop"] + "/operations?method=GET&route=/search&range=1h",
-        "requests": paths["Shop"] + "/requests?range=1h&duration_from=100",
+        "operation": paths["Shop"] + "/operations?method=GET&route=/search",
+        "requests": paths["Shop"] + "/requests?duration_from=100",
         "request": paths["Shop"] + "/requests/1",
         "unmatched": paths["Shop"] + "/unmatched?range=1h",
         "instances": paths["Shop"] + "/instances?range=1h",
