@@ -129,7 +129,7 @@ def test_nothing_that_answers_first_is_cut_at_any_width(
     person: Person, pages: dict[str, str]
 ) -> None:
     page = person.open(pages["overview"])
-    for width in (WIDE, 1341, 1280, 1181, 1041, 1000, 760, NARROW, 360):
+    for width in (WIDE, 1439, 1280, 1181, 1041, 1000, 760, NARROW, 360):
         page.set_viewport_size({"width": width, "height": HEIGHT})
         # Charts follow in the next frame.
         wait_for(partial(has_width, person, width), 5, f"a page {width} px wide")
