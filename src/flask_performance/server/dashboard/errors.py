@@ -73,7 +73,7 @@ def store_unavailable(error: StoreUnavailableError) -> Response:
     words = {
         "status": 503,
         "title": "The event store does not answer",
-        "detail": "Requests are still taken: they wait in the journal, and none is lost.",
+        "detail": "Requests are still taken: they wait on disk, and none is lost.",
         "advice": "Try again in a moment, or choose a shorter range. If it stays, the server's log "
         "says why.",
     }
