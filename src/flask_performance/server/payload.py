@@ -5,7 +5,7 @@ Formats: `docs/wire-format.md`, version 1 and the single request of the 2019 cli
 """
 
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -32,6 +32,10 @@ SMALL: Final = 256 * 1024
 MAX_REASONS_JSON: Final = 64 * 1024
 #: What all declared routes may take (bytes of JSON).
 MAX_ROUTES_JSON: Final = 4 * 1024 * 1024
+#: A request of the 2019 client is hardly longer (bytes of JSON).
+SINGLE: Final = 1024
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- UTC's, to count from without its cost
+MICROSECOND: Final = timedelta(microseconds=1)
 #: More methods than HTTP has.
 MAX_METHODS: Final = 100
 
@@ -153,14 +157,16 @@ class Single(Struct, frozen=True):
     status_code: Status
     method: str
     endpoint: str | None = None
+    #: Whatever has one is no request of that client.
+    version: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def start_us(self) -> int:
         """UTC microseconds of `created_at`, which that client takes after the response."""
         moment = datetime.fromisoformat(self.created_at)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        ended_us = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // EPOCH_STEP
-        return ended_us - self.duration_us
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        return (moment - EPOCH) // MICROSECOND - self.duration_us
 
     @property
     def duration_us(self) -> int:
@@ -244,6 +250,8 @@ def unpack(body: bytes) -> bytes:
 def decode(text: bytes) -> Batch | Single:
     """Raises PayloadError with the field's name and what was expected there."""
     try:
+        if len(text) <= SINGLE and (single := _as_single(text)) is not None:
+            return single
         if len(text) > SMALL:
             _weigh(_long.decode(text))
         batch = _batch.decode(text)
@@ -311,11 +319,25 @@ def _decode_other(text: bytes, error: Exception) -> Single:
     return _decode_single(text)
 
 
+def _as_single(text: bytes) -> Single | None:
+    """None where it is something else, or where it takes more words to say what it is."""
+    try:
+        single = _single.decode(text)
+    except INVALID:
+        return None
+    return _in_time(single) if single.version is msgspec.UNSET else None
+
+
 def _decode_single(text: bytes) -> Single:
     try:
         single = _single.decode(text)
     except INVALID as error:
         raise PayloadError(_sentence(error)) from error
+    return _in_time(single)
+
+
+def _in_time(single: Single) -> Single:
+    """Raises PayloadError where it says no time that can be stored."""
     try:
         start_us = single.start_us
     except (ValueError, OverflowError) as error:
@@ -351,6 +373,3 @@ def _sentence(error: Exception) -> str:
     if not at:
         return f"{words}."
     return f"`{path.rstrip('`').lstrip('.')}`: {words}."
-
-
-EPOCH_STEP: Final = datetime(1970, 1, 1, 0, 0, 0, 1) - datetime(1970, 1, 1)  # noqa: DTZ001

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn._types import ASGIApplication
 
 from .collector.endpoint import Collector, Header
-from .collector.protocol import CollectorProtocol, Heads
+from .collector.protocol import CollectorProtocol, Heads, Seen
 
 #: Open connections at once; every open live page holds one.
 CONNECTIONS: Final = 8192
@@ -48,7 +48,7 @@ def server(
     app: ASGIApp, collector: Collector, headers: Sequence[Header], host: str, port: int
 ) -> Server:
     """`headers`: for the answers that the collector gives without the app around it."""
-    protocol = partial(CollectorProtocol, collector, Heads(headers))
+    protocol = partial(CollectorProtocol, collector, Heads(headers), Seen())
     return Server(
         uvicorn.Config(
             cast(ASGIApplication, app),

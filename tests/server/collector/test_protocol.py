@@ -191,3 +191,30 @@ def test_a_full_journal(tmp_path: Path) -> None:
         assert b"\r\nretry-after: 5\r\n" in said
     finally:
         line.close()
+
+
+def test_a_head_that_was_seen_before_is_answered_as_the_first_time(line: Line) -> None:
+    message = post(body(single()))
+    with line.connect() as client, client.makefile("rb") as said:
+        for _ in range(3):
+            client.sendall(message)
+            assert _answer(said) == (202, b'{"accepted": 1}')
+        client.sendall(message[:40])
+        time.sleep(0.05)  # a message in two pieces
+        client.sendall(message[40:])
+        assert _answer(said)[0] == 202
+    assert len(line.desk.journal.read(0, 10, 2**30)) == 4
+
+
+def test_a_body_that_looks_like_a_seen_message_is_a_body(line: Line) -> None:
+    """Also where its head came at the end of the packet before."""
+    message = post(body(single()))
+    outer = post(message)
+    with line.connect() as client, client.makefile("rb") as said:
+        client.sendall(message)
+        assert _answer(said)[0] == 202
+        client.sendall(message + outer[: -len(message)])
+        assert _answer(said)[0] == 202
+        client.sendall(message)
+        assert _answer(said)[0] == 400
+    assert len(line.desk.journal.read(0, 10, 2**30)) == 2

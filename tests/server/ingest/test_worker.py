@@ -464,3 +464,18 @@ def test_nothing_is_left_running(line: Line) -> None:
     names = {thread.name for thread in threading.enumerate()}
     assert names.isdisjoint({"ingest", "journal"})
     line.start()
+
+
+def test_a_batch_that_was_damaged_while_it_waited_goes_to_the_dead_letters(line: Line) -> None:
+    line.store.away = True
+    line.post(*(zipped(batch(number)) for number in (1, 2, 3)))
+    line.stop(0)
+    with contextlib.closing(sqlite3.connect(line.folder / "journal.sqlite3")) as file, file:
+        spoilt = zipped(batch(4))
+        file.execute("update entry set body = ? where received_us = ?", [spoilt, START_US + 1])
+    line.start()
+    line.wait_for(6)
+    line.wait_until_done()
+    ((kept, reason),) = line.dead_letters()
+    assert kept == spoilt
+    assert reason.startswith("It was damaged while it waited")

@@ -22,7 +22,8 @@ from flask_performance.server.queue.base import (
     QueueUnavailableError,
 )
 from flask_performance.server.queue.dead_letters import DeadLetter
-from flask_performance.server.queue.journal import SCHEMA, Journal
+from flask_performance.server.queue.journal import Journal
+from flask_performance.server.queue.journal_file import SCHEMA, checksum
 from flask_performance.server.settings import SettingsError
 from tests.support.faults import full_disk
 from tests.support.platform import environment
@@ -242,7 +243,7 @@ def test_dead_letters_are_kept_with_their_reason(open_journal: Open, tmp_path: P
     journal.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
         rows = connection.execute("select * from dead_letter").fetchall()
-    assert rows == [(position, 7, 1, 1, b"1", "it is no batch", 3)]
+    assert rows == [(position, 7, 1, 1, b"1", "it is no batch", 3, checksum(7, 1, True, b"1"))]
 
 
 def test_dead_letters_are_listed_replayed_once_and_deleted(
@@ -265,12 +266,13 @@ def test_dead_letters_are_listed_replayed_once_and_deleted(
     assert dead_letters.letters(file) == []
 
 
-def test_a_journal_of_schema_1_is_migrated_with_what_it_holds(
-    open_journal: Open, tmp_path: Path
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_journal_of_an_older_schema_is_migrated_with_what_it_holds(
+    open_journal: Open, tmp_path: Path, schema: int
 ) -> None:
     file = tmp_path / "journal.sqlite3"
     with contextlib.closing(sqlite3.connect(file)) as connection:
-        connection.executescript((Path(__file__).parent / "journal-1.sql").read_text())
+        connection.executescript((Path(__file__).parent / f"journal-{schema}.sql").read_text())
     journal = open_journal()
     assert [(position, one.received_us) for position, one in journal.read(0, 9, 99)] == [(41, 5)]
     assert dead_letters.letters(file) == [DeadLetter(7, 1, 6, 4, "no batch", 0)]
@@ -416,6 +418,22 @@ def test_what_was_put_beside_us_is_not_passed_over(open_journal: Open) -> None:
     found = journal.read(0, 10_000, 2**30)
     found += journal.read(found[-1][0], 10_000, 2**30)
     assert [one.received_us for _, one in found] == [1, 2, 3]
+
+
+def test_damage_in_the_middle_is_found_and_the_rest_goes_on(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    file, journal = tmp_path / "journal.sqlite3", open_journal()
+    put(journal, *map(envelope, range(3)))
+    journal.close()
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("update entry set body = cast('X' as blob) where received_us = 1")
+    journal = open_journal()
+    entries = journal.read(0, 10, 2**30)
+    assert [one.damaged for _, one in entries] == [False, True, False]
+    journal.bury(*entries[1], "damaged")
+    assert journal.replay(None) == 1
+    assert [one.damaged for _, one in journal.read(3, 10, 2**30)] == [True], "and it stays so"
 
 
 class JournalHome(Home):

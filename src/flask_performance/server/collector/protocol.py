@@ -23,6 +23,11 @@ from .endpoint import Answer, Collector, Header
 PATH: Final = re.compile(rb"/v1/collector/[0-9A-Za-z]+/?")
 #: Longer bodies take the long way, where reading waits for a slow reader (bytes).
 MOST: Final = 4 * 1024**2
+#: What separates a request's head from its body.
+HEAD_END: Final = b"\r\n\r\n"
+#: So many heads are remembered, each of at most so many bytes.
+SEEN: Final = 1_000
+MOST_SEEN: Final = 1024
 #: Headers of a request; clients send some hundred bytes.
 MOST_HEAD: Final = 64 * 1024
 #: How long a request's headers may take, and how long a connection may say nothing (seconds).
@@ -38,16 +43,43 @@ class Post(RequestResponseCycle):
     response_complete = False
     disconnected = False
 
-    def __init__(self, protocol: "CollectorProtocol", headers: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, protocol: "CollectorProtocol", headers: dict[bytes, bytes], *, keep_alive: bool
+    ) -> None:
         # Not super's: that is what is to be saved.
         self._protocol = protocol
         self.headers = headers
         self.chunks: list[bytes] = []
-        self.keep_alive = protocol.keeps_alive()
+        self.keep_alive = keep_alive
 
     def answer(self, answer: Answer) -> None:
         self.response_complete = True
         self._protocol.answer(self, answer)
+
+
+class Seen:
+    """Heads of posts as they were read before: a client's are all alike, and parsing one costs more
+    than collecting what it brings."""
+
+    def __init__(self) -> None:
+        #: Path, headers, and the length of the body.
+        self._heads: dict[bytes, tuple[str, dict[bytes, bytes], int]] = {}
+
+    def remember(self, message: bytes, path: str, headers: dict[bytes, bytes], size: int) -> None:
+        """If the message is whole: its head with what it said, and so much of a body."""
+        end = message.find(HEAD_END) + len(HEAD_END)
+        if end <= MOST_SEEN and len(message) == end + size:
+            if len(self._heads) >= SEEN:
+                self._heads.clear()
+            self._heads[message[:end]] = path, headers, size
+
+    def read(self, message: bytes) -> tuple[str, dict[bytes, bytes], bytes] | None:
+        """Path, headers and body of a message that is whole, if its head was seen before."""
+        end = message.find(HEAD_END, 0, MOST_SEEN) + len(HEAD_END)
+        found = self._heads.get(message[:end])
+        if found is None or len(message) != end + found[2]:
+            return None
+        return found[0], found[1], message[end:]
 
 
 class Heads:
@@ -81,12 +113,13 @@ def _lines(headers: Sequence[Header]) -> bytes:
 
 
 class CollectorProtocol(HttpToolsProtocol):
-    """Give it to uvicorn as a `partial` that knows the first two."""
+    """Give it to uvicorn as a `partial` that knows the first three."""
 
     def __init__(
         self,
         collector: Collector,
         heads: Heads,
+        seen: Seen,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -95,6 +128,10 @@ class CollectorProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._collector = collector
         self._heads = heads
+        self._seen = seen
+        #: Whether the parser is within a message, and what was read last while it was not.
+        self._parsing = False
+        self._first = b""
         #: Since when the client owes us the rest of a head, or a new request; None: it does not.
         self._since: float | None = self.loop.time()
         self._idle = False
@@ -106,6 +143,15 @@ class CollectorProtocol(HttpToolsProtocol):
         if self._idle:
             self._idle = False
             self._since = self.loop.time()
+        if not self._parsing and self._is_free():
+            found = self._seen.read(data)
+            if found is not None:
+                path, headers, body = found
+                self._since = None
+                self.cycle = post = Post(self, headers, keep_alive=True)
+                self._collector.post(path, headers, body, post.answer)
+                return
+        self._first = b"" if self._parsing else data
         super().data_received(data)
         if self._since is not None and not self._idle and not self.transport.is_closing():
             self._head_size += len(data)
@@ -122,6 +168,7 @@ class CollectorProtocol(HttpToolsProtocol):
     # -- requests --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        self._parsing = True
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -131,7 +178,7 @@ class CollectorProtocol(HttpToolsProtocol):
         self._head_size = 0
         headers = dict(self.headers)
         if self._is_usual(headers):
-            self.cycle = Post(self, headers)
+            self.cycle = Post(self, headers, keep_alive=self._keeps_alive())
             return
         url, found, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()  # which makes the scope, and forgets these
@@ -147,12 +194,16 @@ class CollectorProtocol(HttpToolsProtocol):
             and length.isdigit()
             and len(length) < 8
             and int(length) <= MOST
-            and (self.cycle is None or self.cycle.response_complete)
+            and self._is_free()
             and not self.expect_100_continue
             and b"upgrade" not in headers
         )
 
-    def keeps_alive(self) -> bool:
+    def _is_free(self) -> bool:
+        """Whether all that came before is answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _keeps_alive(self) -> bool:
         return bool(self.parser.should_keep_alive()) and self.parser.get_http_version() != "1.0"
 
     def on_body(self, body: bytes) -> None:
@@ -163,11 +214,14 @@ class CollectorProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         post = self.cycle
+        self._parsing = False
         if not isinstance(post, Post):
             super().on_message_complete()
             return
-        path = self.url.decode("ascii")
-        self._collector.post(path, post.headers, b"".join(post.chunks), post.answer)
+        path, body = self.url.decode("ascii"), b"".join(post.chunks)
+        if post.keep_alive:
+            self._seen.remember(self._first, path, post.headers, len(body))
+        self._collector.post(path, post.headers, body, post.answer)
 
     # -- answers ---------------------------------------------------------------------------------
 

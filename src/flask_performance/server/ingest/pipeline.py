@@ -17,6 +17,7 @@ from .builder import BlockBuilder
 
 #: A block ends here: a small body may hold a great many requests (they compress well).
 BLOCK_REQUESTS: Final = 100_000
+DAMAGED: Final = "It was damaged while it waited: its checksum in the journal does not match."
 #: Answers whether a batch of (project id, instance's wire id, number) is stored already.
 HasBatch = Callable[[int, str, int], bool]
 
@@ -57,6 +58,9 @@ def block_of(
     taken = 0
     for position, envelope in entries:
         taken += 1
+        if envelope.damaged:
+            refused.append(Refused(position, envelope, DAMAGED, envelope.counted))
+            continue
         if not exists(envelope.project_id):
             continue
         try:

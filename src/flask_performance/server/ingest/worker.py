@@ -24,9 +24,11 @@ BLOCK_ENVELOPES: Final = 10_000
 BLOCK_BYTES: Final = 4 * 1024**2
 #: Blocks follow each other no faster, so that small ones share a commit (seconds).
 PACE: Final = 0.05
-#: After a block that took long there is a rest as long, at most this: single requests come
-#: cheaper in large blocks, and the collector has the disk and the interpreter meanwhile (seconds).
-REST: Final = 0.2
+#: A block that has room left is followed by a rest of so many times what it took, at most this:
+#: single requests come cheaper in large blocks, and the collector has the disk and the interpreter
+#: meanwhile (seconds).
+RESTS: Final = 5
+REST: Final = 0.25
 #: How long to wait for a store that cannot take anything: from, up to (seconds).
 RETRY: Final = (0.1, 5.0)
 
@@ -87,7 +89,7 @@ class IngestWorker:
                 self._journal.wait(1.0)
             elif not _is_full(entries):
                 took = time.monotonic() - began
-                self._stopping.wait(max(PACE - took, min(took, REST)))
+                self._stopping.wait(max(PACE - took, min(RESTS * took, REST)))
 
     def _explain(self, error: Exception) -> None:
         if self._stopping.is_set() and isinstance(error, AWAY):

@@ -23,6 +23,8 @@ class Envelope(msgspec.Struct, frozen=True):
     message: object = None
     #: What the message takes in memory, roughly (bytes of JSON).
     weight: int = 0
+    #: It is not what was put: the home's memory of it is spoilt.
+    damaged: bool = False
 
 
 class QueueFullError(Exception):

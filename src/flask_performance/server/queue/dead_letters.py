@@ -21,8 +21,8 @@ MEASURE: Final = """
     where ?1 is null or id in (select value from json_each(?1))
 """
 ENTER_AGAIN: Final = """
-    insert into entry (project_id, received_us, gzip, body, counted)
-    select project_id, received_us, gzip, body, counted from dead_letter
+    insert into entry (project_id, received_us, gzip, body, crc, counted)
+    select project_id, received_us, gzip, body, crc, counted from dead_letter
     where ?1 is null or id in (select value from json_each(?1)) order by id
 """
 

@@ -9,13 +9,13 @@ the next write.
 import asyncio
 import contextlib
 import logging
-import shutil
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,34 +24,10 @@ from ..settings import SettingsError
 from . import dead_letters
 from .answers import Waiter, answer
 from .base import Envelope, Kept, Queue, QueueFullError, QueueUnavailableError
-from .wal import Damage, damage
+from .journal_file import DAMAGED, checksum, not_usable, open_file, read_envelope
 
 log = logging.getLogger(__name__)
 
-#: Version of the tables below (`pragma user_version`).
-SCHEMA: Final = 2
-TABLES: Final = """
-    create table entry (
-        id integer primary key autoincrement,
-        project_id integer not null, received_us integer not null,
-        gzip integer not null, body blob not null,
-        counted integer not null default 0
-    );
-    create table dead_letter (
-        id integer primary key,
-        project_id integer not null, received_us integer not null,
-        gzip integer not null, body blob not null,
-        reason text not null,
-        counted integer not null default 0
-    );
-"""
-#: From the schema of the key to the next one.
-MIGRATIONS: Final = {
-    1: """
-    alter table entry add column counted integer not null default 0;
-    alter table dead_letter add column counted integer not null default 0;
-    """
-}
 #: What may wait in the file before clients are told to come later (bytes of bodies).
 MAX_WAITING: Final = 2 * 1024**3
 #: What may wait for the disk at one moment (bytes of bodies).
@@ -60,9 +36,14 @@ MAX_UNSYNCED: Final = 64 * 1024**2
 #: Of envelopes whose message is decoded the newest are kept at hand, up to this weight (bytes of
 #: JSON; as objects they take some eight times as much). Others are read from the file again.
 MAX_AT_HAND: Final = 8 * 1024**2
-#: Rows of one statement. `executemany` would let the interpreter go and win it back row by row, and
-#: on a busy event loop each time takes longer than the row.
-ROWS: Final = 64
+#: Rows of one statement. Each call of SQLite's lets the interpreter go, and to win it back from a
+#: busy event loop takes longer than the call.
+ROWS: Final = 128
+#: Entries that one commit forgets at most: those who wait for it are not to wait for the past.
+FORGET: Final = 1_000
+#: The writer looks by itself whether something came, this often: who was to wake it may have had
+#: an event loop that ended (seconds).
+LOOK: Final = 0.5
 
 
 class Journal(Queue):
@@ -72,66 +53,25 @@ class Journal(Queue):
         self._path = path
         self._max_waiting = max_waiting
         try:
-            found = damage(path)
-            if found is not None:
-                _set_log_aside(path, found)
-            self._writer_connection = self._open()
-            self._reader_connection = self._connect()
-            if found is not None:
-                self._check()
+            self._writer_connection, self._reader_connection = open_file(path)
             self._waiting = self._measure()
         except (sqlite3.Error, OSError) as error:
-            raise SettingsError(_not_usable(path, "opened", error)) from error
+            raise SettingsError(not_usable(path, "opened", error)) from error
         self._condition = threading.Condition()
         self._pending: list[tuple[Envelope, Waiter]] = []
         self._unsynced = 0
-        self._forgettable = 0
+        self._forgettable = self._forgotten = 0
         self.commit_seconds = Histogram(SHORT)
         self.trouble = Trouble()
         self._closing = False
         self._idle = False
         #: Entries that are in the file and not stored yet, as they came.
         self._at_hand: deque[tuple[int, Envelope]] = deque()
+        self._at_hand_lock = threading.Lock()
         self._weight = 0
         self._arrived = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, timeout=10
-        )
-        try:
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connect()
-        found = connection.execute("pragma user_version").fetchone()[0]
-        if found == 0:
-            connection.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
-        if found > SCHEMA:
-            connection.close()
-            raise SettingsError(
-                f"The journal {self._path} was written by a newer version of Flask-Performance "
-                f"(its schema is {found}, this version knows up to {SCHEMA}). "
-                "Install that version or a later one; nothing was changed."
-            )
-        for schema in range(max(found, 1), SCHEMA) if found else ():
-            connection.executescript(
-                f"begin immediate; {MIGRATIONS[schema]} pragma user_version = {schema + 1}; commit;"
-            )
-        return connection
-
-    def _check(self) -> None:
-        """Raises sqlite3.DatabaseError where what is left of a damaged file is no database."""
-        [said] = self._reader_connection.execute("pragma quick_check(1)").fetchone()
-        if said != "ok":
-            raise sqlite3.DatabaseError(str(said).replace("\n", " "))
 
     def _measure(self) -> int:
         query = "select coalesce(sum(length(body)), 0) from entry"
@@ -158,10 +98,10 @@ class Journal(Queue):
                     )
                 connection.execute("commit")
                 self._waiting = self._measure()
-                self._forgettable = position
+                self._forgettable = self._forgotten = position
             except sqlite3.Error as error:
                 _roll_back(connection)
-                raise SettingsError(_not_usable(self._path, "written", error)) from error
+                raise SettingsError(not_usable(self._path, "written", error)) from error
 
     def _tell_of_a_gap(self, position: int) -> None:
         """What this file forgot because the store had it, and the store has not any more."""
@@ -180,7 +120,7 @@ class Journal(Queue):
     # -- writing ---------------------------------------------------------------------------------
 
     def put_soon(self, envelope: Envelope, kept: Kept) -> None:
-        waiter = (asyncio.get_running_loop(), kept)
+        loop = asyncio.get_running_loop()
         size = len(envelope.body)
         with self._condition:
             if self._closing:
@@ -188,11 +128,16 @@ class Journal(Queue):
             unsynced = self._unsynced + size
             if self._waiting + unsynced > self._max_waiting or unsynced > MAX_UNSYNCED:
                 raise QueueFullError
-            self._pending.append((envelope, waiter))
+            self._pending.append((envelope, (loop, kept)))
             self._unsynced = unsynced
             if self._idle:
                 self._idle = False
-                self._condition.notify()
+                # When this turn of the loop is over: all that it brings shares a commit.
+                loop.call_soon(self._wake_writer)
+
+    def _wake_writer(self) -> None:
+        with self._condition:
+            self._condition.notify()
 
     def forget(self, position: int, size: int) -> None:
         """Everything up to this position is stored; `size` bytes need no room any more."""
@@ -205,7 +150,8 @@ class Journal(Queue):
             with self._condition:
                 while not (self._pending or self._closing):
                     self._idle = True
-                    self._condition.wait()
+                    self._condition.wait(LOOK)
+                self._idle = False
                 pending, self._pending = self._pending, []
                 self._waiting += self._unsynced
                 unsynced, self._unsynced = self._unsynced, 0
@@ -226,29 +172,37 @@ class Journal(Queue):
 
     def _commit(self, envelopes: list[Envelope], forgettable: int) -> QueueUnavailableError | None:
         connection, last = self._writer_connection, 0
+        forgotten = min(forgettable, self._forgotten + FORGET) if envelopes else forgettable
+        # A single statement is a transaction by itself.
+        single = forgotten == self._forgotten and len(envelopes) <= ROWS
         try:
-            connection.execute("begin immediate")
-            # First, so that on a full disk its pages take what comes next.
-            connection.execute("delete from entry where id <= ?", [forgettable])
+            if not single:
+                connection.execute("begin immediate")
+                # First, so that on a full disk its pages take what comes next.
+                connection.execute("delete from entry where id <= ?", [forgotten])
             for place in range(0, len(envelopes), ROWS):
                 rows = envelopes[place : place + ROWS]
-                values = [v for e in rows for v in (e.project_id, e.received_us, e.gzip, e.body)]
+                values = [value for one in rows for value in _row(one)]
                 last = connection.execute(_insert(len(rows)), values).lastrowid or 0
-            connection.execute("commit")
+            if not single:
+                connection.execute("commit")
         except Exception as error:  # this thread must outlive whatever happens to one commit
             _roll_back(connection)
             return QueueUnavailableError(f"the journal cannot be written: {error}")
+        self._forgotten = forgotten
         self._keep_at_hand(envelopes, last)
         return None
 
     def _keep_at_hand(self, envelopes: list[Envelope], last: int) -> None:
         """Only this thread writes while its transaction lasts, so that ids have no gaps."""
-        with self._condition:
-            for id, envelope in enumerate(envelopes, last - len(envelopes) + 1):
-                fits = self._weight + envelope.weight <= MAX_AT_HAND
-                if envelope.message is not None and fits:
-                    self._at_hand.append((id, envelope))
-                    self._weight += envelope.weight
+        kept, weight = [], self._weight
+        for id, envelope in enumerate(envelopes, last - len(envelopes) + 1):
+            if envelope.message is not None and weight + envelope.weight <= MAX_AT_HAND:
+                kept.append((id, envelope))
+                weight += envelope.weight
+        with self._at_hand_lock:
+            self._at_hand.extend(kept)
+            self._weight += sum(envelope.weight for _, envelope in kept)
 
     def close(self) -> None:
         with self._condition:
@@ -280,13 +234,14 @@ class Journal(Queue):
             return entries
         with _unavailable("read"):
             rows = self._reader_connection.execute(
-                "select id, project_id, received_us, gzip, body, counted from entry "
+                "select id, project_id, received_us, gzip, body, counted, crc from entry "
                 "where id > ? order by id limit ?",
                 [after, limit],
             )
-            for id, project_id, received_us, gzip, body, counted in rows:
-                entries.append((id, Envelope(project_id, received_us, bool(gzip), body, counted)))
-                size -= len(body)
+            for id, *row in rows:
+                envelope = read_envelope(*row)
+                entries.append((id, envelope))
+                size -= len(envelope.body)
                 if size <= 0:
                     break
             rows.close()
@@ -294,16 +249,15 @@ class Journal(Queue):
 
     def _read_at_hand(self, after: int, limit: int, size: int) -> list[tuple[int, Envelope]]:
         """Nothing, unless the very next entry is at hand."""
-        entries: list[tuple[int, Envelope]] = []
-        with self._condition:
+        with self._at_hand_lock:
             while self._at_hand and self._at_hand[0][0] <= after:
                 self._weight -= self._at_hand.popleft()[1].weight
-            for id, envelope in self._at_hand:
-                if id != after + 1 + len(entries) or len(entries) == limit or size <= 0:
-                    break
-                entries.append((id, envelope))
-                size -= len(envelope.body)
-        return entries
+            found = list(islice(self._at_hand, limit))
+        for place, (id, envelope) in enumerate(found):
+            if id != after + 1 + place or size <= 0:
+                return found[:place]
+            size -= len(envelope.body)
+        return found
 
     def bury(self, id: int, envelope: Envelope, reason: str, counted: int = 0) -> None:
         """Keep an envelope that cannot be stored apart from the others, with the reason.
@@ -312,16 +266,10 @@ class Journal(Queue):
         """
         with _unavailable("written"):
             self._reader_connection.execute(
-                "insert or replace into dead_letter values (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    id,
-                    envelope.project_id,
-                    envelope.received_us,
-                    envelope.gzip,
-                    envelope.body,
-                    reason,
-                    counted,
-                ],
+                "insert or replace into dead_letter "
+                "(id, project_id, received_us, gzip, body, crc, reason, counted) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [id, *_row(envelope), reason, counted],
             )
 
     def replay(self, ids: Collection[int] | None) -> int:
@@ -357,34 +305,6 @@ class Journal(Queue):
         return self._waiting
 
 
-def _set_log_aside(path: Path, found: Damage) -> None:
-    """Keep a copy for who wants to look, and say what is gone. Raises OSError."""
-    file = path.with_name(f"{path.name}-wal")
-    kept = path.with_name(f"{path.name}-wal.damaged")
-    if file.exists():
-        shutil.copyfile(file, kept)
-        if found.log_is_older:
-            file.unlink()
-    log.error(
-        "The journal's log %(file)s is damaged: %(pages)d pages that were durable cannot be read, "
-        "and batches that were acknowledged in the last moments before the end are gone with them. "
-        "The ledger counts them as lost where their process goes on. A copy of the damaged file is "
-        "%(kept)s.",
-        {"file": file, "pages": found.frames, "kept": kept},
-    )  # fmt: skip
-
-
-def _not_usable(path: Path, what: str, error: Exception) -> str:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"The journal {path} is in use ({error}). Stop the program that has it open."
-    return (
-        f"The journal {path} cannot be {what} ({error}). If the disk is full or read-only, mend "
-        f"that. If the file is damaged, move it, {path.name}-wal and {path.name}-shm away and "
-        "start anew: what was acknowledged in the last moments and is not in the event store is "
-        "gone then, and so are the dead letters."
-    )
-
-
 @contextlib.contextmanager
 def _unavailable(what: str) -> Iterator[None]:
     try:
@@ -399,7 +319,13 @@ def _roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("rollback")
 
 
+def _row(one: Envelope) -> tuple[int, int, bool, bytes, int]:
+    """What was damaged stays so, whatever becomes of it."""
+    what = one.project_id, one.received_us, one.gzip, one.body
+    return *what, DAMAGED if one.damaged else checksum(*what)
+
+
 @cache
 def _insert(rows: int) -> str:
-    values = ", ".join(["(?, ?, ?, ?)"] * rows)
-    return f"insert into entry (project_id, received_us, gzip, body) values {values}"  # noqa: S608  # nosec B608
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
+    return f"insert into entry (project_id, received_us, gzip, body, crc) values {values}"  # noqa: S608  # nosec B608
