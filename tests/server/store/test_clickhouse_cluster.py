@@ -40,6 +40,7 @@ def test_a_cluster_answers_like_a_server(cluster: ClickHouseCluster) -> None:
             assert sorted(row.path for row in found) == sorted(row.path for row in rows)
         assert store.ledger(DAY).stored == len(world.matching(DAY))
         assert store.instances(DAY, 10)
+        assert store.measures(DAY)["duration_us"].requests == len(world.matching(DAY))
         assert store.rows()["raw"] == 700
         store.delete_project(2)
         assert store.project_ids() == {1}

@@ -47,7 +47,7 @@ ANYTIME: Final = "1"
 OUTSIDE: Final = "(c.start_us < $whole_from or c.start_us >= $whole_to)"
 LATE: Final = (
     "c.start_us >= $whole_from and c.start_us < $whole_to and c.day >= $late_day and "
-    "(bitShiftRight(c.id, 20) in $fresh or bitShiftRight(c.id, 20) in ({covered}))"
+    "(bitShiftRight(c.id, 20) in $fresh or bitShiftRight(c.id, 20) global in ({covered}))"
 )
 COLUMNS: Final = (
     "id", "start_us", "duration_us", "operation_id", "instance_id", "environment", "release",

@@ -7,7 +7,7 @@ from (
     select project_id, start_us, operation_id, environment, release, measure, value from (
         select project_id, start_us, operation_id, environment, release, duration_us, first_byte_us, cpu_us,
                if(cpu_us < 0, -1, greatest(0, duration_us - cpu_us)) as waiting_us, queue_us, request_bytes, response_bytes
-        from request as c where c.day >= $late_day and bitShiftRight(c.id, 20) in (@covered)
+        from request as c where c.day >= $late_day and bitShiftRight(c.id, 20) global in (@covered)
     )
     array join [1, 2, 3, 4, 5, 6, 7] as measure,
                [duration_us, first_byte_us, cpu_us, waiting_us, queue_us, request_bytes, response_bytes] as value
