@@ -334,11 +334,11 @@ def run(settings: Settings, host: str, port: int, only: Only | None = None) -> N
         settings.address.write_text(_address(host, port) + "\n", encoding="utf-8")
         # Threads that decode would keep the interpreter for 5 ms each time the event loop needs it.
         sys.setswitchinterval(SWITCH)
-        _spare_the_collector()
+        _collect_garbage_rarely()
         uvloop.run(_serve(parts, host, port))
 
 
-def _spare_the_collector() -> None:
+def _collect_garbage_rarely() -> None:
     """What is there now stays: looking through it takes 50 ms, in which nothing else runs."""
     gc.collect()
     gc.freeze()
