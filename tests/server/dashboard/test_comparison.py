@@ -35,7 +35,15 @@ def test_a_slower_period_says_by_how_much_and_how_sure_that_is() -> None:
 def test_what_may_be_chance_says_how_likely_that_is() -> None:
     now, before = stats(222, 97_800, 396_000), stats(375, 88_500, 292_000)
     said = comparison.times(Verdict(kind="same", chance=0.069), now, before)
-    assert said.why.endswith("or what chance does (p = 0.069)")
+    assert said.word == "No proven difference"
+    assert said.why == "Chance does as much (p = 0.069; it is called real below 0.0033)"
+
+
+def test_what_is_no_chance_but_too_small_is_no_difference() -> None:
+    now, before = stats(900_000, 97_800, 396_000), stats(800_000, 96_500, 392_000)
+    said = comparison.times(Verdict(kind="same", chance=1e-9), now, before)
+    assert said.word == "No real difference"
+    assert said.why == "What is not chance (p < 0.0001) is less than 5.00 %"
 
 
 def test_few_and_none_are_told_apart() -> None:
@@ -95,7 +103,7 @@ def test_an_operation_is_compared_with_before_and_by_release(world: World) -> No
     assert "Not chance" in release
     assert said(world, "&newer=1.1&older=1.0")[1].endswith("the older side has no request.")
     same = said(world, "&range=1h&newer=1.1&older=1.0")[1]
-    assert "No real difference : p50" in same
+    assert "No proven difference : p50" in same
 
 
 def test_the_choice_of_releases_is_a_form_that_keeps_the_rest(world: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask_performance.server.store.base import Stats
-from flask_performance.server.store.verdict import FEWEST, LEAST_SHARE, Sample, Verdict, judge
+from flask_performance.server.store.verdict import EACH, FEWEST, LEAST_SHARE, Sample, Verdict, judge
 
 from ..downloads import Table, milliseconds
 from ..formats import count, duration_unit, percent
@@ -106,11 +106,7 @@ def times(verdict: Verdict, now: Stats, before: Stats) -> Said:
         for name in ("p50", "p95")
     )
     if verdict.kind == "same":
-        why = (
-            f"What differs is less than {percent(LEAST_SHARE)} % or what chance does"
-            f" (p {_probability(verdict.chance)})"
-        )
-        return Said(word, "neutral", figures, why)
+        return _unproven(verdict.chance, figures)
     of_hundred = (
         f"the newer of two requests is the slower one in {verdict.slower * 100:.0f} of 100 pairs"
     )
@@ -131,6 +127,18 @@ def errors(verdict: Verdict, now: Stats, before: Stats) -> Said | None:
     more = rates[0] > rates[1]
     word = "More errors" if more else "Fewer errors"
     return Said(word, "worse" if more else "better", figures, f"Not chance (p {p})")
+
+
+def _unproven(chance: float, figures: str) -> Said:
+    """Too small to matter is one thing; what chance explains as well may still be a change."""
+    p = _probability(chance)
+    if chance < EACH:
+        why = f"What is not chance (p {p}) is less than {percent(LEAST_SHARE)} %"
+        return Said(WORDS["same"], "neutral", figures, why)
+    return Said(
+        "No proven difference", "neutral", figures,
+        f"Chance does as much (p {p}; it is called real below {EACH:.2g})",
+    )  # fmt: skip
 
 
 def _too_few(now: int, before: int) -> Said:
