@@ -10,6 +10,7 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").glob("*.md"),
     *(ROOT / "examples").glob("*.md"),
+    *(ROOT / "deploy").glob("*.md"),
     *(ROOT / "benchmarks").rglob("*.md"),
 ]
 LINK = re.compile(r'\]\(([^)\s#]+)|(?:src|srcset)="([^"]+)"')
