@@ -101,7 +101,7 @@ chromium:
 promtool:
 	$(call debian,command -v promtool,prometheus)
 
-# Other homes of accounts, queue and event store. (Where systemd runs, Debian starts servers of its own, too.)
+# Other homes of accounts, queue and event store, and what reads deploy/systemd. (Where systemd runs, Debian starts servers of its own, too.)
 .PHONY: services
 services:
 	$(call debian,ls /usr/lib/postgresql/*/bin/postgres,postgresql)
@@ -109,6 +109,7 @@ services:
 	$(call debian,command -v redis-server,redis-server)
 	$(call debian,test -x /usr/sbin/clickhouse-server,clickhouse-server)
 	$(call debian,test -e /usr/share/java/zookeeper.jar && java -version,zookeeper)
+	$(call debian,command -v systemd-analyze,systemd)
 
 .PHONY: test
 test: setup chromium promtool services ## Run every test, with coverage
