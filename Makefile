@@ -15,13 +15,13 @@ BIN := $(VENV)/bin
 STATIC := src/flask_performance/server/dashboard/static
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --build-constraint constraints.txt
-# `make test TESTS=tests/wire ARGS=-x` runs a part; only the whole is held to the coverage floor.
+# `make test TESTS=tests/wire ARGS=-x` runs a part.
 TESTS ?= tests
-COVERAGE := $(if $(filter tests,$(TESTS)),--cov --cov-report=term)
+WHOLE := $(filter tests,$(TESTS))
 PYTEST := $(BIN)/python -m pytest
 # Most of a test's time is waiting. A file stays with one process, and so do the services it starts.
 WORKERS ?= 3
-PARALLEL := $(if $(filter tests,$(TESTS)),--numprocesses $(WORKERS) --dist loadfile)
+PARALLEL := $(if $(WHOLE),--numprocesses $(WORKERS) --dist loadfile)
 
 # $(call debian,COMMAND,PACKAGE) installs a Debian package where a command fails.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -112,9 +112,14 @@ services:
 	$(call debian,command -v systemd-analyze,systemd)
 
 .PHONY: test
-test: setup chromium promtool services ## Run every test, with coverage
-	$(if $(COVERAGE),@cd frontend && npm run --silent test)
-	@$(PYTEST) $(PARALLEL) $(COVERAGE) $(ARGS) $(TESTS)
+test: setup chromium promtool services ## Run every test
+	$(if $(WHOLE),@cd frontend && npm run --silent test)
+	@$(PYTEST) $(PARALLEL) $(ARGS) $(TESTS)
+
+# Tracing takes half as long again as the tests themselves.
+.PHONY: coverage
+coverage: ## Run every test, traced, and hold them to the coverage floor
+	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
 
 .PHONY: test-fast
 test-fast: setup services ## Run the tests that take under two minutes in all

@@ -335,7 +335,10 @@ def run(settings: Settings, host: str, port: int, only: Only | None = None) -> N
         # Threads that decode would keep the interpreter for 5 ms each time the event loop needs it.
         sys.setswitchinterval(SWITCH)
         _collect_garbage_rarely()
-        uvloop.run(_serve(parts, host, port))
+        try:
+            uvloop.run(_serve(parts, host, port))
+        finally:
+            gc.unfreeze()  # or what holds DuckDB's objects outlives it, which it says in the log
 
 
 def _collect_garbage_rarely() -> None:

@@ -199,6 +199,7 @@ API = (
     get("/projects/{project}/summary", Action.SEE_DATA),
     get("/projects/{project}/operations", Action.SEE_DATA),
     get("/projects/{project}/series", Action.SEE_DATA),
+    get("/projects/{project}/releases", Action.SEE_DATA),
     get("/projects/{project}/requests", Action.SEE_DATA),
     get("/projects/{project}/unmatched", Action.SEE_DATA),
     get("/projects/{project}/ledger", Action.SEE_DATA),

@@ -126,8 +126,8 @@ class MessageIngest:
 
     def _set_aside(self, message: str, one: Refused) -> None:
         log.error(
-            "Envelope %(place)d of message %(message)s goes to the dead letters: %(reason)s",
-            {"place": one.position, "message": message, "reason": one.reason},
+            "Envelope %(place)d of message %(id)s goes to the dead letters: %(reason)s",
+            {"place": one.position, "id": message, "reason": one.reason},
         )
         self._bury(message, one.position, one.envelope, one.reason, one.counted)
 
