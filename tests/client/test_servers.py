@@ -253,7 +253,8 @@ def test_a_reload_under_load_loses_nothing(collector: Collector, name: str) -> N
             enough = len(visitors.answered) + 20
             wait_for(lambda: len(visitors.answered) > enough, 60)
         served.end()
-    assert took < LONGEST_END
+    # gunicorn's gevent worker may wait its graceful 30 s for a connection that came as it stopped.
+    assert took < LONGEST_END + (30 if name == "gunicorn gevent" else 0)
     found = recorded(collector)
     assert set(found.values()) == {1}
     assert set(visitors.answered) <= set(found)
