@@ -17,24 +17,22 @@ import json
 import multiprocessing
 import random
 import struct
-import tempfile
 import threading
 import time
 import zlib
-from pathlib import Path
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 import uvloop
 
 from tests.support.http import fetch
-from tests.support.platform import Project, running_platform
+from tests.support.platform import Project
 from tests.support.waiting import wait_for
 
 from .collector import body
 from .report import keep, machine, quantile
 from .steps import REQUESTS, document
-from .under_load import MB, Usage, size_of, stored, watched
+from .under_load import MB, Usage, loaded, size_of, stored, watched
 
 #: Bodies that differ in more than their numbers, sent in turn.
 TEMPLATES: Final = 40
@@ -176,11 +174,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     given = parser.parse_args()
     on = machine()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_platform(Path(folder) / "data") as platform,
-    ):
-        project = platform.project()
+    with loaded() as (platform, project):
         dsn = platform.create_project("Probe")
         listed = next(one for one in project.api.items("/projects") if one["dsn"] == dsn)
         probed = Project(listed["id"], "Probe", dsn, project.api)
@@ -217,7 +211,7 @@ def main() -> None:
             "cores of the platform, mean": round(usage.cores, 2),
             "cores of the generator, mean": round(made["cores"], 2),
             "memory of the platform, most (MB)": round(usage.most_memory / MB),
-            "data folder, bytes a request": round(size_of(Path(folder) / "data") / rows, 1),
+            "data folder, bytes a request": round(size_of(platform.data) / rows, 1),
             "seconds": round(ended - began, 1),
         }  # fmt: skip
         assert rows == made["acknowledged"]

@@ -22,17 +22,16 @@ import tempfile
 import time
 from collections import deque
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import uvloop
 
-from tests.support.platform import Project, running_platform
+from tests.support.platform import Project
 from tests.support.waiting import wait_for
 
 from .report import keep, machine, quantile
-from .under_load import Usage, stored, watched
+from .under_load import Usage, loaded, stored, watched
 
 CONNECTIONS: Final = 128
 #: A tick of the open loop (seconds); what is due within one is sent together.
@@ -169,11 +168,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=10_000)
     given = parser.parse_args()
     on = machine()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_platform(Path(folder) / "data") as platform,
-    ):
-        project = platform.project()
+    with loaded() as (platform, project):
         figures: dict[str, Any] = {}
         acknowledged = 0
         with watched(platform, project) as watcher, Usage(platform) as usage:

@@ -1,6 +1,7 @@
 """What the benchmarks of a loaded platform share: its usage, and a page that is open meanwhile."""
 
 import contextlib
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.support.browserless import Session, log_in
-from tests.support.platform import EMAIL, PASSWORD, Platform, Project
+from tests.support.platform import EMAIL, PASSWORD, Platform, Project, running_platform
 
 MB = 1024 * 1024
 
@@ -85,6 +86,16 @@ def watched(platform: Platform, project: Project) -> Iterator[Watcher]:
         yield watcher
     finally:
         watcher.close()
+
+
+@contextlib.contextmanager
+def loaded() -> Iterator[tuple[Platform, Project]]:
+    """A platform of its own, in a temporary folder, with a project to send to."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_platform(Path(folder) / "data") as platform,
+    ):
+        yield platform, platform.project()
 
 
 def stored(project: Project) -> int:

@@ -11,28 +11,12 @@ from flask_performance.server.store.clickhouse import ClickHouseStore
 from flask_performance.server.store.clickhouse.layout import Layout
 from tests.support.chdb import ChdbEngine
 
-from .contract import StoreContract
-from .contract_apdex import ApdexContract
-from .contract_bounds import BoundsContract
-from .contract_details import DetailsContract
-from .contract_kept import KeptContract
-from .contract_processes import ProcessContract
-from .contract_rollups import RollupsContract
-from .contract_tables import TablesContract
+from .every_contract import EveryContract
 from .model import World
 
 
 @pytest.mark.slow
-class TestChdb(
-    StoreContract,
-    ApdexContract,
-    BoundsContract,
-    DetailsContract,
-    KeptContract,
-    ProcessContract,
-    RollupsContract,
-    TablesContract,
-):
+class TestChdb(EveryContract):
     """The contract of every home. (Upkeep has fewer stages here.)"""
 
     @pytest.fixture(scope="class", params=("half rolled",))

@@ -25,14 +25,8 @@ from tests.support.clickhouse import ClickHouseServer, clickhouse_server
 from tests.support.waiting import free_port
 
 from .builders import NOON_US, block
-from .contract import DAY, StoreContract
-from .contract_apdex import ApdexContract
-from .contract_bounds import BoundsContract
-from .contract_details import DetailsContract
-from .contract_kept import KeptContract
-from .contract_processes import ProcessContract
-from .contract_rollups import RollupsContract
-from .contract_tables import TablesContract
+from .contract import DAY
+from .every_contract import EveryContract
 from .model import MINUTE_US, World
 
 
@@ -45,16 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
-class TestClickHouse(
-    StoreContract,
-    ApdexContract,
-    BoundsContract,
-    DetailsContract,
-    KeptContract,
-    ProcessContract,
-    RollupsContract,
-    TablesContract,
-):
+class TestClickHouse(EveryContract):
     """The contract of every home. (Upkeep has fewer stages here.)"""
 
     @pytest.fixture(scope="class", params=("fresh", "half rolled", "reopened"))

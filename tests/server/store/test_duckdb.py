@@ -27,14 +27,8 @@ from flask_performance.server.store.duckdb import DuckDBStore
 from tests.support.faults import full_disk
 
 from .builders import NOON_US, block
-from .contract import DAY, StoreContract, everything
-from .contract_apdex import ApdexContract
-from .contract_bounds import BoundsContract
-from .contract_details import DetailsContract
-from .contract_kept import KeptContract
-from .contract_processes import ProcessContract
-from .contract_rollups import RollupsContract
-from .contract_tables import TablesContract
+from .contract import DAY, everything
+from .every_contract import EveryContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
 
@@ -42,16 +36,7 @@ def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
 
 
-class TestDuckDB(
-    StoreContract,
-    ApdexContract,
-    BoundsContract,
-    DetailsContract,
-    KeptContract,
-    ProcessContract,
-    RollupsContract,
-    TablesContract,
-):
+class TestDuckDB(EveryContract):
     """The contract of every home."""
 
     @classmethod
