@@ -31,6 +31,9 @@ from .contract import DAY, everything
 from .every_contract import EveryContract
 from .model import HOUR_US, MINUTE_US, World, assert_stats
 
+#: Of a DuckDB file (bytes).
+BLOCK_SIZE = 256 * 1024
+
 
 def open_store(folder: Path) -> DuckDBStore:
     return DuckDBStore(folder / "events.duckdb")
@@ -277,6 +280,59 @@ def test_a_connection_that_broke_is_opened_anew(tmp_path: Path, store: DuckDBSto
     assert store.has_batch(1, "a" * 32, 2)
     store.roll()
     assert store.summary(DAY).requests == 5
+
+
+def test_a_damaged_block_is_the_files_fault_and_said_to_who_needs_it(tmp_path: Path) -> None:
+    """DuckDB reads a block when it is needed: the file opens, and much of it answers."""
+    file = tmp_path / "events.duckdb"
+    with contextlib.closing(open_store(tmp_path)) as store:
+        paths: list[dict[str, object]] = [
+            {"path": f"/{place * 7919 % 1_000_003}/{'x' * 40}"} for place in range(120_000)
+        ]
+        store.append(block(paths), 1)
+        store.roll()
+    content, said = file.read_bytes(), None
+    for start in range(4 * BLOCK_SIZE, len(content) - BLOCK_SIZE, BLOCK_SIZE):
+        file.write_bytes(content[:start] + bytes(4096) + content[start + 4096 :])
+        if (said := asked_of_damaged(tmp_path)) is not None:
+            break
+    assert said is not None, "no block held requests"
+    assert "its file is damaged, restore it from a backup" in said
+
+
+def asked_of_damaged(folder: Path) -> str | None:
+    """What a question was told; None where the block was not needed, or much more than it."""
+    try:
+        damaged = open_store(folder)
+    except SettingsError:
+        return None
+    with contextlib.closing(damaged) as store:
+        try:
+            assert len(store.requests(DAY, 200_000).rows) == 120_000
+        except StoreUnavailableError as error:
+            return str(error)
+    return None
+
+
+def test_what_a_damaged_file_refuses_is_no_fault_of_the_block(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or every batch that comes would go to the dead letters."""
+
+    def damaged(*_: object) -> None:
+        raise duckdb.Error("Corrupt database file: computed checksum 1 does not match")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_append_receipts", damaged)
+        with pytest.raises(StoreUnavailableError, match="restore it from a backup"):
+            store.append(block([{}]), 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_open", damaged)
+        store._reopen = True
+        with pytest.raises(StoreUnavailableError):
+            store.append(block([{}]), 1)
+    store.append(block([{}]), 1)
+    assert store.summary(DAY).requests == 1
 
 
 def test_a_reader_waits_while_the_file_is_opened_anew(

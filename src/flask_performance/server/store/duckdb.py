@@ -23,6 +23,7 @@ from .base import DAY_US, LEDGER_DAYS, MINUTE_US, Retention, StoreUnavailableErr
 from .block import UNKNOWN, Block, Column, InstanceKey, OperationKey, text_column
 from .bounds import bounded
 from .details import DETAILS, WIDTH_US
+from .duckdb_asking import reason
 from .duckdb_columns import append_processes, declare_routes, registered
 from .duckdb_export import exported
 from .duckdb_file import RAW_FROM
@@ -195,7 +196,7 @@ class DuckDBStore(DuckDBUpkeep):
             with self._connection.cursor() as cursor:
                 yield from exported(cursor, file, window)
         except duckdb.Error as error:
-            raise StoreUnavailableError(str(error).partition("\n")[0]) from error
+            raise StoreUnavailableError(reason(error)) from error
 
     # -- room on the disk ------------------------------------------------------------------------
 

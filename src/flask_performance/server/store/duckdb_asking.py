@@ -30,6 +30,8 @@ AWAY = (
     duckdb.FatalException,
 )
 
+#: What DuckDB says, as an error of no class, where a block of the file is not what was written.
+DAMAGED: Final = "Corrupt database file"
 #: A reader waits so long at most (seconds) for a file that is being opened anew.
 PATIENCE: Final = 2.0
 #: A parameter that says up to which request rollups go.
@@ -41,6 +43,18 @@ T = TypeVar("T")
 
 class AwayError(StoreUnavailableError, duckdb.Error):
     """For readers the store is unavailable; the writing half, which reads too, mends it."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the file is to blame: blocks are read, and held against their checksums, only when
+    they are needed."""
+    return type(error) is duckdb.Error and DAMAGED in str(error)
+
+
+def reason(error: BaseException) -> str:
+    """Why, in one line."""
+    said = str(error).partition("\n")[0]
+    return f"its file is damaged, restore it from a backup: {said}" if is_damage(error) else said
 
 
 class DuckDBAsking(Asking):
@@ -164,8 +178,10 @@ class DuckDBAsking(Asking):
         try:
             with self._connection.cursor() as connection:
                 yield connection
-        except AWAY as error:
-            raise AwayError(str(error)) from error
+        except duckdb.Error as error:
+            if not (isinstance(error, AWAY) or is_damage(error)):
+                raise
+            raise AwayError(reason(error)) from error
 
     def _rows(self, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
         return self._answer(statement, parameters or {}, lambda result: result.fetchall())

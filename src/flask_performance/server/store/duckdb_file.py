@@ -18,6 +18,7 @@ import duckdb
 from ..settings import SettingsError
 from .base import HOUR_US, StoreUnavailableError
 from .block import OperationKey
+from .duckdb_asking import AwayError, is_damage, reason
 from .duckdb_detailed import DuckDBDetailed
 from .known import Drop, KnownInstances, Run
 from .migrations import SCHEMA, migrations
@@ -34,12 +35,12 @@ WAITING_HELPS: Final = (
 )  # fmt: skip
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
+def _helps_to_wait(error: BaseException) -> bool:
+    return isinstance(error, WAITING_HELPS) or is_damage(error)
 
 
 def _not_opened(path: Path, error: duckdb.Error) -> str:
-    said = _first_line(error).rstrip(".")
+    said = reason(error).rstrip(".")
     if "Could not set lock on file" in said:
         return f"The event store {path} is in use ({said}). Stop the program that has it open."
     return (
@@ -153,7 +154,7 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
         try:
             return ([], []) if id is None else self._runs_and_drops([id])
         except WAITING_HELPS as error:
-            raise StoreUnavailableError(_first_line(error)) from error
+            raise StoreUnavailableError(reason(error)) from error
 
     def _runs_and_drops(self, instances: list[int]) -> tuple[list[Run], list[Drop]]:
         which = {"instances": instances}
@@ -186,9 +187,11 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
             try:
                 self._mend()
                 yield
-            except WAITING_HELPS as error:
+            except Exception as error:
+                if not _helps_to_wait(error):
+                    raise
                 self._undo()
-                raise StoreUnavailableError(_first_line(error)) from error
+                raise StoreUnavailableError(reason(error)) from error
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -206,8 +209,10 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
                     connection.begin()
                     yield connection
                     connection.commit()
-            except WAITING_HELPS as error:
-                raise StoreUnavailableError(_first_line(error)) from error
+            except Exception as error:
+                if not _helps_to_wait(error):
+                    raise
+                raise StoreUnavailableError(reason(error)) from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -218,8 +223,8 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
             self._connection.commit()
         except BaseException as error:
             self._undo()
-            if isinstance(error, WAITING_HELPS):
-                raise StoreUnavailableError(_first_line(error)) from error
+            if _helps_to_wait(error):
+                raise StoreUnavailableError(reason(error)) from error
             raise
 
     def _undo(self) -> None:
@@ -242,7 +247,10 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
         """Open the file anew where DuckDB refuses everything, and learn what is in it."""
         if self._reopen:
             self._connection.close()
-            self._open()
+            try:
+                self._open()
+            except duckdb.Error as error:  # whatever its class, no block is to blame
+                raise AwayError(reason(error)) from error
             self._reopen = False
 
     def _checkpoint(self) -> None:
