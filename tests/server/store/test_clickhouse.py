@@ -15,7 +15,7 @@ from flask_performance.server.app import platform
 from flask_performance.server.settings import Settings, SettingsError
 from flask_performance.server.store.base import EventStore, StoreUnavailableError
 from flask_performance.server.store.block import Block
-from flask_performance.server.store.clickhouse import ClickHouseStore, attempts, upkeep
+from flask_performance.server.store.clickhouse import ClickHouseStore, attempts
 from flask_performance.server.store.clickhouse.address import Address
 from flask_performance.server.store.clickhouse.engine import Engine
 from flask_performance.server.store.clickhouse.layout import Layout
@@ -127,7 +127,6 @@ def until_it_lives(url: str, work: Callable[[ClickHouseStore], None]) -> Iterato
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has not ended is dead at once."""
     monkeypatch.setattr(attempts, "DEAD", -1)
-    monkeypatch.setattr(upkeep, "DEAD", -1)
 
 
 # -- stored once ---------------------------------------------------------------------------------
@@ -220,6 +219,88 @@ def test_workers_store_different_blocks_at_once(store: ClickHouseStore, url: str
         assert store.summary(DAY).requests == 240
         assert store.ledger(DAY).stored == 240
         store.roll()
+
+
+class Watched(Dying):
+    """An engine that tells of each row of `commit` before it is written."""
+
+    def __init__(self, engine: Engine, tell: Callable[[Mapping[str, list[Any]]], None]) -> None:
+        super().__init__(engine, 1_000, behind=False)
+        self._tell = tell
+
+    def insert(self, table: str, columns: Mapping[str, list[Any]]) -> None:
+        if table == "commit":
+            self._tell(columns)
+        super().insert(table, columns)
+
+
+@contextlib.contextmanager
+def watched(url: str, tell: Callable[[Mapping[str, list[Any]]], None]) -> Iterator[ClickHouseStore]:
+    engine = Watched(Layout.of(Address.of(url)).engine, tell)
+    with contextlib.closing(ClickHouseStore(Layout(engine, [engine]))) as store:
+        yield store
+
+
+def died_committing(url: str) -> Mapping[str, list[Any]]:
+    """A worker dies when all of a block is written but the row that makes it count: this row."""
+    rows: list[Mapping[str, list[Any]]] = []
+
+    def die(row: Mapping[str, list[Any]]) -> None:
+        rows.append(row)
+        raise KeyboardInterrupt
+
+    with watched(url, die) as worker, contextlib.suppress(KeyboardInterrupt):
+        worker.append(some(id="a" * 32))
+    return rows[0]
+
+
+def assert_stored_once(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look() -> None:
+        assert store.summary(DAY).requests == len(store.requests(DAY, 100).rows) == 20
+        assert store.ledger(DAY).stored == 20
+
+    look()
+    store.roll()
+    look()
+    aged(monkeypatch)
+    store.maintain(0)
+    look()
+    assert store.rows()["raw"] == 20
+
+
+@pytest.mark.slow
+def test_a_commit_that_arrives_when_its_block_is_stored_anew_does_not_count(
+    store: ClickHouseStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = died_committing(url)
+    store.append(some(id="a" * 32))
+    store._engine.insert("commit", late)
+    assert_stored_once(store, monkeypatch)
+
+
+@pytest.mark.slow
+def test_a_commit_that_arrives_while_its_block_comes_again_counts(
+    store: ClickHouseStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = [died_committing(url)]
+
+    def arrive(row: Mapping[str, list[Any]]) -> None:
+        if waiting:
+            store._engine.insert("commit", waiting.pop())
+
+    with watched(url, arrive) as worker:
+        worker.append(some(id="a" * 32))
+    assert not waiting
+    assert_stored_once(store, monkeypatch)
+
+
+@pytest.mark.slow
+def test_a_batch_of_which_nothing_counts_is_not_known(store: ClickHouseStore, url: str) -> None:
+    """Else the block that it comes with again would be stored without it."""
+    died_committing(url)
+    assert not store.has_batch(1, "a" * 32, 1)
+    store.append(some(id="a" * 32))
+    assert store.has_batch(1, "a" * 32, 1)
 
 
 # -- a server that is away -----------------------------------------------------------------------

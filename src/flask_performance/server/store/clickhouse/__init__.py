@@ -6,11 +6,13 @@ ClickHouse has no transactions and no compare-and-set. What holds all the same, 
 unique and ascending with time. All rows of the block carry it, whichever tables, partitions and
 shards they go to. One row in `commit`, written last and whole by its nature, makes them count. An
 attempt that never got there (a worker was killed, a server went away) is garbage: readers leave it
-out, and it is deleted before its block is stored anew, or by timed work. A queue that hands a block
-out again, hands out the same `Block.id`: is an attempt at it committed, there is nothing to do. So
-neither a block's rows nor the ways in which an insert is atomic need to be the same ever again. Two
-workers must not store the same block at the same time; the queue's lock sees to that, and
-that one batch is only ever part of one block. Different blocks are stored by any number at once.
+out, and timed work deletes it. A queue that hands a block out again, hands out the same `Block.id`:
+is an attempt at it committed, there is nothing to do; else the earlier ones are written down as
+left, and the block is stored anew as a whole. No block waits for a deletion, which a cluster only
+finishes when all of it is well. So neither a block's rows nor the ways in which an insert is atomic
+need to be the same ever again. Two workers must not store the same block at the same time; the
+queue's lock sees to that, and that one batch is only ever part of one block. Different blocks are
+stored by any number at once.
 
 **Rollups that never count twice.** `roll` is an attempt as well: it merges the requests of all
 blocks that are stored and in no rollup, by minute, into new rows that carry the attempt, and its

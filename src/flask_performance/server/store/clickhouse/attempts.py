@@ -21,13 +21,14 @@ EPOCH: Final = 1_735_689_600  # 2025-01-01
 A_SECOND: Final = 4_000
 #: Requests of an attempt: their place in it is the last bits of their id.
 PLACE_BITS: Final = 20
-BLOCK, ROLL, VOID, OPEN = 0, 1, 2, 9
+BLOCK, ROLL, VOID, LEFT, OPEN = 0, 1, 2, 3, 9
 #: An attempt may take so long (seconds) …
 LONGEST: Final = 120
 #: … one that takes longer than this was seen to hang by readers, and its rows are left out …
 HANGING: Final = 10 * A_SECOND
-#: … and after this it is dead, and timed work deletes what it left.
+#: … and after this it is dead, and timed work deletes what it left, of so many at once.
 DEAD: Final = 300
+AT_ONCE: Final = 1000
 #: How often it is asked whether a deletion is done, and for how long (seconds).
 POLL: Final = 0.02
 DELETION: Final = 110
@@ -47,9 +48,21 @@ def hashed(*parts: object) -> int:
     return int.from_bytes(digest, "big") >> 1 or 1
 
 
+def number_now() -> int:
+    """What an attempt that begins now is called, unless others have the number."""
+    return int((time.time() - EPOCH) * A_SECOND)
+
+
 def day_of(attempt: int) -> date:
     """The day (UTC) of an attempt."""
     return (datetime.fromtimestamp(EPOCH, UTC) + timedelta(seconds=attempt / A_SECOND)).date()
+
+
+class Begun(NamedTuple):
+    """An attempt at a block, and the earlier ones that it takes the place of."""
+
+    attempt: int
+    instead_of: list[int]
 
 
 class Fresh(NamedTuple):
@@ -73,6 +86,8 @@ class State(NamedTuple):
 
     fresh: list[Fresh]
     open: list[Open]
+    #: What was left for a new attempt at the same block, and is not deleted yet.
+    left: list[int]
     #: Rollups count up to these attempts: those by minute, and coarser ones, made of minutes …
     minutes: int
     coarse: int
@@ -83,8 +98,14 @@ class State(NamedTuple):
 
     @property
     def garbage(self) -> tuple[int, ...]:
-        """What hangs or is dead, and does not count."""
-        return tuple(one.attempt for one in self.open if one.attempt < self.newest - HANGING)
+        """What hangs or was left, and does not count."""
+        hanging = (one.attempt for one in self.open if one.attempt < self.newest - HANGING)
+        return (*hanging, *self.left)
+
+    @property
+    def unfinished(self) -> tuple[int, ...]:
+        """All that may have rows and is not committed."""
+        return (*(one.attempt for one in self.open), *self.left)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -115,6 +136,9 @@ class Attempts:
         _, columns = self._engine.ask(statement("state"))
         stored: list[Fresh] = []
         open_: list[Open] = []
+        left: set[int] = set()
+        deleted: set[int] = set()
+        replaced: set[int] = set()
         rolled: set[int] = set()
         far = [0, 0, 0]
         newest = 0
@@ -122,28 +146,43 @@ class Attempts:
             newest = max(newest, attempt)
             if kind == BLOCK:
                 stored.append(Fresh(attempt, first_us, last_us))
+                replaced.update(covered)
             elif kind == ROLL:
                 rolled.update(covered)
                 far = [max(pair) for pair in zip(far, counting, strict=True)]
-            else:
+            elif kind == OPEN:
                 open_.append(Open(attempt, first_us, last_us))
-        fresh = [one for one in stored if one.attempt not in rolled]
+            else:
+                (left if kind == LEFT else deleted).add(attempt)
+        # What was left counts if it was being committed all the same, and nothing took its place.
+        left -= deleted | ({one.attempt for one in stored} - replaced)
+        fresh = [one for one in stored if one.attempt not in rolled and one.attempt not in left]
         minutes, coarse, upto = far
-        return State(fresh, open_, minutes, coarse, upto, newest)
+        return State(fresh, open_, sorted(left), minutes, coarse, upto, newest)
 
-    def begin(self, block: str) -> int | None:
-        """A new attempt at a block; None: it is stored. What earlier ones left is deleted."""
+    def begin(self, block: str) -> Begun | None:
+        """A new attempt at a block; None: it is stored. What earlier ones left does not count from
+        now on; nobody waits until it is deleted, for which all replicas must be well."""
         hash = hashed("block", block or secrets.token_hex(16))
         attempt = self._begun(hash)
-        for other, whose, end in self._attempts(attempt, hash):
-            if other == attempt or whose != hash:
-                continue
-            if end == BLOCK:
-                self.end(attempt)
-                return None
-            if end != VOID:
-                self.delete(other)
-        return attempt
+        others = self._others(attempt, hash)
+        if unended := [other for other, end in others.items() if end == OPEN]:
+            # When this is written, a commit of theirs that was on its way to a quorum is there, or
+            # never will be. (One that a server takes up later even, does not count beside ours.)
+            self._end(unended, LEFT)
+            others = self._others(attempt, hash)
+        if BLOCK in others.values():
+            self._end([attempt], VOID)
+            return None
+        return Begun(attempt, [other for other, end in others.items() if end != VOID])
+
+    def _others(self, attempt: int, hash: int) -> dict[int, int]:
+        """How other attempts at a block ended."""
+        return {
+            other: end
+            for other, whose, end in self._attempts(attempt, hash)
+            if other != attempt and whose == hash
+        }
 
     def begin_roll(self) -> int | None:
         """A new attempt at rolling up; None: another process is at it."""
@@ -153,16 +192,15 @@ class Attempts:
             if other.block != hash or other.attempt == attempt:
                 continue
             if other.age < DEAD:
-                self.end(attempt)
+                self._end([attempt], VOID)
                 return None
-            self.delete(other.attempt)
+            self.delete([other.attempt])
         return attempt
 
     def _begun(self, hash: int) -> int:
         while True:
             with self._lock:
-                now = int((time.time() - EPOCH) * A_SECOND)
-                self._last = attempt = max(now, self._last + 1)
+                self._last = attempt = max(number_now(), self._last + 1)
             self._engine.insert("begun", {"attempt": [attempt], "block": [hash]})
             same = [one for one in self._attempts(attempt, hash) if one[0] == attempt]
             if len(same) == 1:
@@ -182,15 +220,24 @@ class Attempts:
         row = {"attempt": attempt, "kind": kind} | empty | values
         self._engine.insert("commit", {name: [value] for name, value in row.items()})
 
-    def end(self, attempt: int) -> None:
-        """It has ended without anything to count."""
-        self._engine.insert("commit", {"attempt": [attempt], "kind": [VOID]})
+    def _end(self, attempts: Sequence[int], kind: int) -> None:
+        """They have ended without anything to count."""
+        self._engine.insert("commit", {"attempt": list(attempts), "kind": [kind] * len(attempts)})
 
-    def delete(self, attempt: int) -> None:
-        """Delete what an attempt left that never will be committed."""
+    def clean(self) -> None:
+        """Delete what dead attempts left, the oldest first."""
+        state = self.state()
+        dead = [one.attempt for one in state.open if one.age > DEAD]
+        # Something of theirs may have been on its way still when they were left.
+        dead += [one for one in state.left if number_now() - one > DEAD * A_SECOND]
+        if dead:
+            self.delete(sorted(dead)[:AT_ONCE])
+
+    def delete(self, attempts: Sequence[int]) -> None:
+        """Delete what attempts left that never will be committed."""
         for table, trace in TRACES.items():
-            self.delete_rows(table, f"{trace} = {attempt}")
-        self.end(attempt)
+            self.delete_rows(table, filled(f"{trace} in $attempts", {"attempts": tuple(attempts)}))
+        self._end(attempts, VOID)
 
     def delete_rows(self, table: str, condition: str) -> bool:
         """Delete rows, wherever they are, and wait for it; whether there were any."""

@@ -23,8 +23,8 @@ ANSWER: Final = 60
 IDLE: Final = 16
 #: Faults of a server, a disk or a network, by ClickHouse's numbers: waiting may help.
 WAITING_HELPS: Final = frozenset({
-    3, 74, 75, 76, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236, 241, 242, 243, 252, 254,
-    279, 285, 289, 290, 297, 305, 307, 319, 336, 394, 999, 1000,
+    3, 32, 33, 74, 75, 76, 95, 96, 100, 102, 159, 164, 173, 198, 201, 202, 203, 209, 210, 225, 236,
+    241, 242, 243, 252, 254, 279, 285, 289, 290, 297, 305, 307, 319, 336, 394, 999, 1000,
 })  # fmt: skip
 #: Faults of a connection.
 BROKEN: Final = (errors.NetworkError, errors.PartiallyConsumedQueryError, EOFError, OSError)

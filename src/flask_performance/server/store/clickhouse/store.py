@@ -59,17 +59,22 @@ class ClickHouseStore(ClickHouseSingles, ProcessReader):
                 InstanceKey(project_id=project_id, wire_id=instance)
             ),
             "number": number,
+            # Of a block that comes again, this may be asked before it is begun anew.
+            "garbage": self._attempts.state().unfinished,
         }
         return bool(self._rows(statement("has_batch"), which))
 
     def append(self, block: Block, position: int | None = None) -> None:  # noqa: ARG002
-        attempt = self._attempts.begin(block.id)
-        if attempt is not None:
+        begun = self._attempts.begin(block.id)
+        if begun is not None:
+            attempt = begun.attempt
             instances = self._instance_ids(block, attempt)
             self._insert_rows(block, attempt, instances)
             starts = block.columns["start_us"]
             first_us, last_us = (int(starts.min()), int(starts.max())) if block.requests else (0, 0)
-            self._attempts.commit(attempt, BLOCK, first_us=first_us, last_us=last_us)
+            self._attempts.commit(
+                attempt, BLOCK, first_us=first_us, last_us=last_us, covered=begun.instead_of
+            )
             self._told.note(block, instances)
         self._upkeep.note_changes(block.project_ids)
 

@@ -3,14 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from flask_performance.server.store.base import DAY_US, LEDGER_DAYS, Retention
 from flask_performance.server.store.details import DETAILS, WIDTH_US
 from flask_performance.server.store.rollups import BY_OPERATION, OPERATIONS, ROLLUPS, TOGETHER
 
-from .attempts import A_SECOND, DEAD, EPOCH, ROLL, Attempts, State, day_of
+from .attempts import A_SECOND, ROLL, Attempts, State, day_of, number_now
 from .layout import Layout
 from .queries import filled, statement
 
@@ -71,7 +70,7 @@ class Upkeep:
         for name in ("roll_minute", "roll_called"):
             self._engine.do(filled(statement(name), parameters))
         covered = [one.attempt for one in state.fresh]
-        oldest = min((one.attempt for one in state.open), default=attempt)
+        oldest = min(state.unfinished, default=attempt)
         return {"covered": covered, "minutes": attempt, "low": min(oldest, attempt - LATE) - 1}
 
     def _roll_coarse(self, attempt: int, state: State) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class Upkeep:
         mine = f"project_id = {project_id}"
         days_of = {"minutes": retention.minutes_days, "hours": retention.hours_days}
         raw_us = now_us - retention.raw_days * DAY_US
-        waiting = (*(one.attempt for one in state.fresh), *(one.attempt for one in state.open))
+        waiting = (*(one.attempt for one in state.fresh), *state.unfinished)
         rolled = filled(
             "bitShiftRight(id, 20) <= $newest and bitShiftRight(id, 20) not in $waiting",
             {"newest": state.newest, "waiting": waiting},
@@ -167,10 +166,7 @@ class Upkeep:
 
     def clean(self) -> None:
         """Delete what dead attempts left, and attempts that nobody asks for any more."""
-        for one in self._attempts.state().open:
-            if one.age > DEAD:
-                self._attempts.delete(one.attempt)
-        now = datetime.now(UTC).timestamp()
-        old = int((now - EPOCH) * A_SECOND) - REMEMBERED * 86_400 * A_SECOND
+        self._attempts.clean()
+        old = number_now() - REMEMBERED * 86_400 * A_SECOND
         for table in ("begun", "commit"):
             self._delete(table, f"attempt < {old} and attempt < {self._attempts.state().upto}")

@@ -6,9 +6,10 @@ create table if not exists begun@local (
     attempt Int64, block Int64, day Date default today(), at DateTime default now()
 ) engine = @everywhere partition by day order by attempt;
 
--- How attempts ended. kind 0: a block is stored, whose requests began from `first_us` to `last_us`; 1: the rollups grew by
--- the blocks `covered`, and their rows count up to the attempts `minutes` and `coarse`, these made of minutes up to
--- `upto`; 2: nothing of it counts, and nothing is left. Every block up to `low` is in the rollups.
+-- How attempts ended. kind 0: a block is stored, whose requests began from `first_us` to `last_us`, and the attempts `covered`
+-- do not count; 1: the rollups grew by the blocks `covered`, and their rows count up to the attempts `minutes` and `coarse`,
+-- these made of minutes up to `upto`; 2: nothing of it counts, and nothing is left; 3: its block is attempted anew, and its
+-- rows do not count (unless 0 stands beside it). Every block up to `low` is in the rollups.
 create table if not exists commit@local (
     attempt Int64, kind Int8, day Date default today(), first_us Int64, last_us Int64, covered Array(Int64), minutes Int64,
     coarse Int64, upto Int64, low Int64

@@ -2,7 +2,7 @@
 -- these are. And (kind 9) attempts that have not ended.
 select kind, attempt, first_us, last_us, covered, minutes, coarse, upto from (
     select kind, attempt, first_us, last_us, covered, minutes, coarse, upto from commit
-    where attempt > (select max(low) from commit) and kind < 2
+    where attempt > (select max(low) from commit)
     union all
     select toInt8(9) as kind, attempt, block as first_us, toInt64(now() - at) as last_us, emptyArrayInt64() as covered,
            toInt64(0) as minutes, toInt64(0) as coarse, toInt64(0) as upto
