@@ -3,19 +3,27 @@
 import json
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from flask_performance.server.accounts.database import open_engine
 from flask_performance.server.accounts.letters import Letters
+from flask_performance.server.queue.base import Envelope
+from flask_performance.server.queue.celery import CeleryQueue
 from flask_performance.server.settings import Settings
+from flask_performance.server.store.clickhouse import ClickHouseStore
 from tests.server.batches import batch, body
 from tests.support.brokers import RabbitMQ
 from tests.support.platform import COMMAND, environment, run_command
 from tests.support.scaled import Scaled, servers
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +106,37 @@ def test_dead_letters_of_all_workers(world: Scaled, stack: ExitStack) -> None:
     assert "1 messages" in run(world, "check").stdout
     letters.bury("cd" * 16, 0, (1, 1_763_726_400_000_000, False, b"{"), "choked", 0)
     assert run(world, "dead-letter", "delete", "--all").stderr == "1 deleted.\n"
+
+
+def test_a_worker_keeps_its_message_whatever_is_in_the_way(world: Scaled, stack: ExitStack) -> None:
+    world.web.create_project("Kept")
+    queue = CeleryQueue(world.settings["FLASK_PERFORMANCE_QUEUE_URL"])
+    stack.callback(queue.close)
+    store = ClickHouseStore.open(world.settings["FLASK_PERFORMANCE_STORE_URL"])
+    stack.callback(store.close)
+
+    def post(number: int) -> None:
+        envelope = Envelope(1, time.time_ns() // 1000, False, body(batch(number=number)))
+        queue.publish(uuid.uuid4().hex, [envelope])
+
+    def wait_for_batches(numbers: set[int]) -> None:
+        known = partial(store.has_batch, 1, batch()["instance"]["id"])
+        wait_for(lambda: all(map(known, numbers)), 60, f"the batches {numbers}")
+
+    world.store.kill()
+    worker = world.worker("keeps")
+    stack.callback(worker.kill)
+    worker.wait()
+    post(1)
+    worker.wait_to_say("A message waits at the broker: ")
+    world.store.start()
+    wait_for_batches({1})
+    with psycopg.connect(world.address, autocommit=True) as accounts:
+        accounts.execute("alter table claims rename to away")
+        post(2)
+        worker.wait_to_say("it cannot even be set aside")
+        accounts.execute("alter table away rename to claims")
+    wait_for_batches({1, 2})
 
 
 def test_what_only_one_folder_has_says_so(world: Scaled, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from typing import Final
 
 import psutil
 
+from .platform import running_pid
 from .waiting import free_port, wait_for
 
 START_SECONDS: Final = 90.0
 RABBITMQ: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL: Final = RABBITMQ.with_name("rabbitmqctl")
 
 
 class Broker(ABC):
@@ -26,11 +28,24 @@ class Broker(ABC):
         self.folder = folder
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._spaces = 0
+
+    @property
+    def pid(self) -> int:
+        return running_pid(self._process)
 
     @property
     @abstractmethod
     def url(self) -> str:
         """What FLASK_PERFORMANCE_QUEUE_URL is set to."""
+
+    def space(self) -> str:
+        """The URL of an empty part that shares nothing with those given before."""
+        self._spaces += 1
+        return self.url if self._spaces == 1 else self._another(self._spaces)
+
+    @abstractmethod
+    def _another(self, number: int) -> str: ...
 
     @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, str]]:
@@ -76,6 +91,9 @@ class Redis(Broker):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def _another(self, number: int) -> str:
+        return f"redis://127.0.0.1:{self.port}/{number - 1}"
+
     def _command(self) -> tuple[list[str], dict[str, str]]:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
                    "--appendonly", "yes", "--appendfsync", "always", "--save", ""]  # fmt: skip
@@ -91,9 +109,13 @@ class Redis(Broker):
 class RabbitMQ(Broker):
     """A node of its own name, found by nobody else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, beside: "RabbitMQ | None" = None) -> None:
+        """`beside`: a node that this one shall be able to join."""
         super().__init__(folder)
-        self._distribution, self._name_service = free_port(), free_port()
+        self._distribution = free_port()
+        # Nodes of a cluster find each other by one name service, and trust who has their secret.
+        self._name_service: int = beside._name_service if beside else free_port()
+        self._home: Path = beside._home if beside else folder
         # Debian's scripts run it as the user `rabbitmq`, who must reach the folder.
         if os.getuid() == 0:
             shutil.chown(folder, "rabbitmq", "rabbitmq")
@@ -104,14 +126,37 @@ class RabbitMQ(Broker):
         (folder / "enabled_plugins").write_text("[].\n")
 
     @property
+    def name(self) -> str:
+        return f"test{self.port}@localhost"
+
+    @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
+    def _another(self, number: int) -> str:
+        name = f"space{number}"
+        self.control("add_vhost", name)
+        self.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{name}"
+
+    def control(self, *arguments: str) -> str:
+        """What `rabbitmqctl` says of this node."""
+        command, environment = self._as_user(str(CONTROL), *arguments)
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True,
+            timeout=START_SECONDS, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def _command(self) -> tuple[list[str], dict[str, str]]:
+        return self._as_user(str(RABBITMQ))
+
+    def _as_user(self, *command: str) -> tuple[list[str], dict[str, str]]:
         as_user = ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups"]
         values = {
-            "HOME": self.folder,
-            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "HOME": self._home,
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_PORT": self.port,
             "RABBITMQ_DIST_PORT": self._distribution,
             "RABBITMQ_MNESIA_BASE": self.folder / "data",
@@ -123,7 +168,7 @@ class RabbitMQ(Broker):
             "ERL_EPMD_PORT": self._name_service,
         }
         environment = {**os.environ, **{name: str(value) for name, value in values.items()}}
-        return [*(as_user if os.getuid() == 0 else []), str(RABBITMQ)], environment
+        return [*(as_user if os.getuid() == 0 else []), *command], environment
 
     def kill(self) -> None:
         """And its name service, which is a daemon beside it."""

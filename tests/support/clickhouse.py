@@ -1,6 +1,7 @@
 """A ClickHouse server of the tests' own: Debian's, in a folder, on free ports."""
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -12,7 +13,11 @@ from typing import Final
 
 from clickhouse_driver import Client, errors
 
+from .platform import running_pid
 from .waiting import free_port
+
+#: A server that starts is asked until it answers; each time the driver would print a trace.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 COMMAND: Final = "/usr/sbin/clickhouse-server"  # not on everybody's path
 #: How long a server may take to answer (seconds).
@@ -64,6 +69,10 @@ class ClickHouseServer:
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return running_pid(self._process)
 
     def url(self, database: str = "default") -> str:
         return f"clickhouse://{self.host}/{database}"

@@ -51,6 +51,11 @@ def run_command(
     )
 
 
+def running_pid(process: subprocess.Popen[bytes] | None) -> int:
+    assert process is not None, "it was not started"
+    return process.pid
+
+
 @dataclass(frozen=True)
 class Project:
     """A project as its owner meets it: the address its apps post to, and the REST API."""
@@ -89,6 +94,10 @@ class Platform:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        return running_pid(self.process)
 
     def start(self, **settings: str) -> Self:
         """Returns once /health answers 200; AssertionError with the log when it ends first."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import psycopg
 
+from .platform import running_pid
 from .waiting import free_port, wait_for
 
 #: Where Debian puts the programs of each version.
@@ -68,6 +69,10 @@ class PostgreSQL:
         with suppress(psycopg.OperationalError), psycopg.connect(self.address("postgres")):
             return True
         return False
+
+    @property
+    def pid(self) -> int:
+        return running_pid(self._process)
 
     def stop(self) -> None:
         """At once, whoever is connected ("fast" in its own words)."""

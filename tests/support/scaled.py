@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ import psutil
 
 from .brokers import Broker, RabbitMQ, running
 from .clickhouse import ClickHouseServer, clickhouse_server
-from .platform import Platform, environment
+from .platform import Platform, environment, running_pid
 from .postgresql import PostgreSQL, running_postgresql
 from .waiting import wait_for
 
@@ -34,13 +35,22 @@ class Process:
             )  # fmt: skip
         self._ready = ready
 
+    @property
+    def pid(self) -> int:
+        return running_pid(self._process)
+
     def wait(self) -> None:
+        self.wait_to_say(self._ready)
+
+    def wait_to_say(self, words: str) -> None:
+        """Until its log has them."""
+
         def said() -> bool:
             text = self.log.read_bytes()[self._from :].decode(errors="replace")
             assert self._process.poll() is None, text[-5000:]
-            return self._ready in text
+            return words in text
 
-        wait_for(said, START_SECONDS, f"{self._ready!r} in {self.log}")
+        wait_for(said, START_SECONDS, f"{words!r} in {self.log}")
 
     def kill(self) -> None:
         """SIGKILL, to it and its children: nothing gets to say goodbye."""
@@ -64,19 +74,35 @@ class Process:
         return self._process.wait(60)
 
 
-class Scaled:
-    """Servers that run, and the processes that a test starts."""
+@dataclass(frozen=True)
+class Servers:
+    """Three servers that run. Each set of homes on them is empty, and knows of no other."""
 
-    def __init__(
-        self, folder: Path, database: PostgreSQL, broker: Broker, store: ClickHouseServer
-    ) -> None:
-        self.folder, self.database, self.broker, self.store = folder, database, broker, store
-        self.settings = {
-            "FLASK_PERFORMANCE_DATABASE_URL": database.url(database.create()),
-            "FLASK_PERFORMANCE_QUEUE_URL": broker.url,
-            "FLASK_PERFORMANCE_STORE_URL": store.url(),
+    database: PostgreSQL
+    broker: Broker
+    store: ClickHouseServer
+
+    def homes(self) -> dict[str, str]:
+        """Settings of a new set."""
+        name = self.database.create()
+        return {
+            "FLASK_PERFORMANCE_DATABASE_URL": self.database.url(name),
+            "FLASK_PERFORMANCE_QUEUE_URL": self.broker.space(),
+            "FLASK_PERFORMANCE_STORE_URL": self.store.url(name),
             "FLASK_PERFORMANCE_SECRET": SECRET,
         }
+
+
+class Scaled:
+    """A new set of homes, and the processes that a test starts."""
+
+    def __init__(self, folder: Path, servers: Servers, **more: str) -> None:
+        """`more`: settings of all processes."""
+        self.folder = folder
+        self.database, self.broker, self.store = servers.database, servers.broker, servers.store
+        self.settings = {**servers.homes(), **more}
+        #: Of the accounts, for psycopg.
+        self.address = self.settings["FLASK_PERFORMANCE_DATABASE_URL"].replace("+psycopg", "")
         self.web = Platform(folder / "web", **self.settings)
         self.collector = Platform(folder / "collector", **self.settings)
 
@@ -96,14 +122,21 @@ class Scaled:
 
 
 @contextmanager
+def three_servers(kind: type[Broker] = RabbitMQ, *, durable: bool = True) -> Iterator[Servers]:
+    """`durable` is about PostgreSQL alone, and costs a sync for every commit."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clickhouse-")))
+        database = stack.enter_context(running_postgresql(durable=durable))
+        broker = stack.enter_context(running(kind))
+        store = stack.enter_context(clickhouse_server(folder / "server"))
+        yield Servers(database, broker, store)
+
+
+@contextmanager
 def servers(kind: type[Broker] = RabbitMQ) -> Iterator[Scaled]:
     """Three servers, empty; processes are the caller's."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scaled-")))
-        database = stack.enter_context(running_postgresql(durable=True))
-        broker = stack.enter_context(running(kind))
-        store = stack.enter_context(clickhouse_server(folder / "clickhouse"))
-        yield Scaled(folder, database, broker, store)
+    with three_servers(kind) as three, tempfile.TemporaryDirectory(prefix="scaled-") as folder:
+        yield Scaled(Path(folder), three)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from starlette.types import ASGIApp
 
 from . import accounts, api, dashboard, logs, ourselves, vitals
 from .accounts import Meter, first, mail, open_keys
-from .accounts.database import ask, open_engine, shared, url
+from .accounts.database import ask, open_engine, shared, upgrade_at, url
 from .accounts.dsn import dsn
 from .accounts.dsn import settings as settings_of
 from .accounts.following import Follower
@@ -189,6 +189,7 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
 def _collecting(settings: Settings, stack: contextlib.ExitStack) -> Platform:
     """The collector alone: it needs keys and broker, and neither pages nor the event store."""
     make_folder(settings)
+    upgrade_at(url(settings))
     queue = _queue(settings, stack)
     collector, meter = _collector(settings, queue, stack)
     runner = _runner([collector_job(meter.save)], stack)

@@ -6,7 +6,8 @@ Any number of workers store what the collectors acknowledged; one beat has them 
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Final
 
@@ -14,19 +15,18 @@ from celery import Celery
 from celery.exceptions import Reject
 from celery.signals import setup_logging
 from flask import Flask
-from kombu import Exchange, Queue
 from sqlalchemy import func, select
 
 from . import accounts, logs
 from .accounts.claims import Claims
-from .accounts.database import AWAY, open_engine
+from .accounts.database import AWAY, open_engine, upgrade_at, url
 from .accounts.letters import Letters
 from .accounts.models import Project
 from .asked import existing, kept
 from .ingest.messages import MessageIngest
 from .jobs import scaled_jobs
 from .queue.base import Envelope
-from .queue.celery import TASK, celery_app, unpacked
+from .queue.celery import TASK, broker_queue, celery_app, unpacked
 from .settings import LogFormat, Settings, SettingsError
 from .store.base import StoreUnavailableError
 from .store.open import open_store
@@ -65,12 +65,13 @@ def make_app(settings: Settings) -> Celery:
             "`flask-performance serve` does all the work itself."
         )
     app = celery_app(settings.queue_url)
-    app.conf.task_queues.append(Queue(TIMED, Exchange(TIMED, "direct"), TIMED))
+    app.conf.task_queues.append(broker_queue(TIMED, settings.queue_url))
     parts = cache(partial(Worker, settings))  # made by the process that works, not by its parent
 
     @app.task(name=TASK, bind=True)
     def store(task: Any, packed: Sequence[Sequence[Any]]) -> None:
-        parts().store(str(task.request.id), unpacked(packed))
+        with _given_back():
+            parts().store(str(task.request.id), unpacked(packed))
 
     @app.task(name="flask_performance.timed", acks_late=False)
     def timed(words: str) -> None:
@@ -89,6 +90,21 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
+@contextmanager
+def _given_back() -> Iterator[None]:
+    """Whatever is in the way, the broker has the message again: Celery would take a task that
+    failed for done, and what apps were told is kept would be lost."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (StoreUnavailableError, SettingsError, *AWAY)):
+            log.warning("A message waits at the broker: %(error)s", {"error": error})
+        else:
+            log.exception("A message waits at the broker: it cannot even be set aside")
+        time.sleep(REST)
+        raise Reject(str(error), requeue=True) from error
+
+
 def _of_workers(*_: object) -> Any:
     """Beat knows the table, and does none of its work."""
     raise NotImplementedError
@@ -104,6 +120,7 @@ class Worker:
     """What one process of a worker works with. Raises SettingsError."""
 
     def __init__(self, settings: Settings) -> None:
+        upgrade_at(url(settings))
         self._engine = open_engine(settings)
         self._store = open_store(settings)
         claims = Claims(self._engine)
@@ -116,13 +133,8 @@ class Worker:
         )
 
     def store(self, message: str, envelopes: list[Envelope]) -> None:
-        """A message of the collectors; the broker has it again where something is away."""
-        try:
-            self._ingest.store(message, envelopes)
-        except (StoreUnavailableError, *AWAY) as error:
-            log.warning("A message waits at the broker: %(error)s", {"error": error})
-            time.sleep(REST)
-            raise Reject(str(error), requeue=True) from error
+        """A message of the collectors."""
+        self._ingest.store(message, envelopes)
 
     def timed(self, words: str) -> None:
         """A job of the table, unless another worker is at it."""

@@ -141,13 +141,18 @@ def revisions() -> list[str]:
 
 
 def upgrade(app: Flask) -> None:
-    """Bring the database of an app to this version's tables. Cheap when it is there already.
+    """`upgrade_at` the database of an app."""
+    with app.app_context():
+        address = db.engine.url
+    upgrade_at(address)
+
+
+def upgrade_at(address: URL) -> None:
+    """Bring a database to this version's tables. Cheap when it is there already.
 
     Raises SettingsError, with nothing changed, when a newer version wrote the database or when it
     cannot be used.
     """
-    with app.app_context():
-        address = db.engine.url
     name = _named(address)
     try:
         engine = migration_engine(address)

@@ -71,14 +71,10 @@ register(
 def celery_app(url: str) -> Celery:
     """What publishers, workers and beat agree on."""
     redis = url.startswith("redis")
-    address, _, asked = url.partition("?")
-    quorum = parse_qs(asked).get("queue") == ["quorum"]
-    broker = url if redis else address
+    broker = url if redis else url.partition("?")[0]
     app = Celery("flask_performance", broker=broker, set_as_current=False)
-    exchange = Exchange(QUEUE, "direct", durable=True)
-    arguments = {"x-queue-type": "quorum"} if quorum and not redis else None
     app.conf.update(
-        task_queues=[BrokerQueue(QUEUE, exchange, QUEUE, queue_arguments=arguments)],
+        task_queues=[broker_queue(QUEUE, url)],
         task_default_queue=QUEUE,
         task_default_exchange=QUEUE,
         task_default_routing_key=QUEUE,
@@ -95,6 +91,16 @@ def celery_app(url: str) -> Celery:
         broker_transport_options=_redis_options() if redis else {"confirm_publish": True},
     )
     return app
+
+
+def broker_queue(name: str, url: str) -> BrokerQueue:
+    """A durable queue. All of an installation are of the kind that the URL asks for: a classic one
+    is on a single node of a cluster, and workers could not listen while that is away."""
+    _, _, asked = url.partition("?")
+    quorum = url.startswith("amqp") and parse_qs(asked).get("queue") == ["quorum"]
+    arguments = {"x-queue-type": "quorum"} if quorum else None
+    exchange = Exchange(name, "direct", durable=True)
+    return BrokerQueue(name, exchange, name, durable=True, queue_arguments=arguments)
 
 
 def _redis_options() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from flask import Flask
@@ -106,11 +107,11 @@ def _store(settings: Settings) -> Finding:
 
     assert settings.store_url is not None  # noqa: S101
     address = Address.of(settings.store_url)
-    with contextlib.closing(Server(address)) as server:
+    # Not in the database, which `migrate` makes where it is missing.
+    with contextlib.closing(Server(replace(address, database=""))) as server:
         _, [version] = server.ask("select version()")
-        question = "select count() from system.tables where database = currentDatabase()"
-        _, [tables] = server.ask(question)
-    missing = () if tables[0] else (TABLES,)
+        _, [databases] = server.ask("select distinct database from system.tables")
+    missing = () if address.database in databases else (TABLES,)
     cluster = f", cluster {address.cluster}" if address.cluster else ""
     return Finding("event store", f"ClickHouse {version[0]}{cluster}", missing)
 
