@@ -125,6 +125,12 @@ coverage: ## Run every test, traced, and hold them to the coverage floor
 test-fast: setup services ## Run the tests that take under two minutes in all
 	@$(PYTEST) $(PARALLEL) -m 'not slow and not browser' $(ARGS) $(TESTS)
 
+# What `make test` has a part of: all of it takes some minutes.
+.PHONY: test-homes
+test-homes: setup chromium services ## Run tests of accounts on PostgreSQL, browser tests on the scaled set
+	@ACCOUNTS=postgresql $(PYTEST) --numprocesses $(WORKERS) --dist loadfile $(ARGS) tests/server/accounts
+	@HOMES=scaled $(PYTEST) --numprocesses 2 --dist loadfile $(ARGS) tests/browser
+
 .PHONY: check
 check: setup audit ## Lint, types, import law, security; the front end's too
 	@$(BIN)/ruff check

@@ -157,6 +157,8 @@ class TestPasskeys:
     def test_at_an_address_of_numbers_the_page_says_why_not(
         self, browser: Browser, platform: Platform, email: str
     ) -> None:
+        if "127.0.0.1" not in platform.url:
+            pytest.skip("this one is served by a name alone")
         with browsing(browser, platform.url) as person:
             person.log_in(email)
             page = person.open("/account/passkeys")

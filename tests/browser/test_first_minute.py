@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.platform import EMAIL, Platform, running_platform
+from tests.support.platform import EMAIL, Platform
+from tests.support.scaled_platform import Serve
 
 from .person import Person
 from .world import monitored_app
@@ -20,9 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Platform]:
+def fresh(serve: Serve, tmp_path: Path) -> Iterator[Platform]:
     """What `flask-performance serve` starts in a new folder."""
-    with running_platform(tmp_path / "fresh") as platform:
+    with serve(tmp_path / "fresh") as platform:
         yield platform
 
 

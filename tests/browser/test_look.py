@@ -14,7 +14,6 @@ from tests.support.platform import Platform
 from tests.support.waiting import wait_for
 
 from .person import HEIGHT, NARROW, WIDE, Person
-from .world import Past
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -38,45 +37,6 @@ KEPT = frozenset(
         "setup-light-1440",
     )
 )
-
-
-@pytest.fixture(scope="module")
-def busy(platform: Platform) -> Platform:
-    """A platform with a busy project, a smaller one and a new one."""
-    shop = platform.create_project("Shop")
-    Past(1800, 12, until=700, release="2.3.1").post(shop, dropped=12)
-    Past(700, 12, seed=3, release="2.4.0", slower=1.3).post(shop)
-    Past(seconds=600, per_second=1, seed=2).post(platform.create_project("Blog"), "staging")
-    platform.create_project("New one")
-    return platform
-
-
-@pytest.fixture
-def pages(busy: Platform, person: Person) -> dict[str, str]:
-    """The path of every page."""
-    page = person.open("/projects")
-    expect(page.get_by_role("row", name="Blog")).not_to_contain_text("waiting")
-    paths = {
-        name: page.get_by_role("link", name=name).get_attribute("href") or ""
-        for name in ("Shop", "New one")
-    }
-    return {
-        "projects": "/projects",
-        "overview": paths["Shop"],
-        "operation": paths["Shop"] + "/operations?method=GET&route=/search",
-        "requests": paths["Shop"] + "/requests?duration_from=100",
-        "request": paths["Shop"] + "/requests/1",
-        "unmatched": paths["Shop"] + "/unmatched?range=1h",
-        "instances": paths["Shop"] + "/instances?range=1h",
-        "routes": paths["Shop"] + "/routes?range=1h",
-        "setup": paths["New one"],
-        "keys": paths["Shop"] + "/keys",
-        "settings": paths["Shop"] + "/settings",
-        "new-project": "/projects/new",
-        "new-team": "/teams/new",
-        "not-found": "/projects/0000000000000000",
-        "wrong": paths["Shop"] + "?range=9",
-    }
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, expect
 
 from tests.support.mail import SENDER, LetterBox, mail_server, text
-from tests.support.platform import PASSWORD, Platform, running_platform
+from tests.support.platform import PASSWORD, Platform
+from tests.support.scaled_platform import Serve
 
 from .person import HEIGHT, NARROW, WIDE, Person
 from .test_teams import make_team
@@ -27,11 +28,13 @@ def box() -> Iterator[LetterBox]:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, box: LetterBox) -> Iterator[Platform]:
+def platform(
+    serve: Serve, tmp_path_factory: pytest.TempPathFactory, box: LetterBox
+) -> Iterator[Platform]:
     """A server as it is set by default, which sends mail; it has one user."""
     data = tmp_path_factory.mktemp("mailing") / "data"
     smtp = f"smtp://127.0.0.1:{box.port}"
-    with running_platform(
+    with serve(
         data, FLASK_PERFORMANCE_SMTP_URL=smtp, FLASK_PERFORMANCE_MAIL_FROM=SENDER
     ) as platform:
         platform.create_user()
@@ -86,8 +89,8 @@ def test_pages_of_visitors(
             page.screenshot(path=tmp_path / f"{re.sub(r'[^a-z]', '-', path)}.png")
 
 
-def test_pages_of_an_empty_server(browser: Browser, tmp_path: Path) -> None:
-    with running_platform(tmp_path / "empty") as empty:
+def test_pages_of_an_empty_server(browser: Browser, serve: Serve, tmp_path: Path) -> None:
+    with serve(tmp_path / "empty") as empty:
         first = empty.first_link()
         view = {"viewport": {"width": NARROW, "height": HEIGHT}}
         with Person.at(browser, empty.url, **view) as visitor:

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.server.batches import batch
 from tests.support.http import fetch
-from tests.support.platform import PASSWORD, Platform, running_platform
+from tests.support.platform import PASSWORD, Platform
+from tests.support.scaled_platform import Serve
 from tests.support.waiting import wait_for
 
 from .person import Person
@@ -22,9 +23,9 @@ BOB = "bob@example.com"
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Platform]:
+def fresh(serve: Serve, tmp_path: Path) -> Iterator[Platform]:
     """A server that nobody has an account on. Sign-up is by invitation, as it is by default."""
-    with running_platform(tmp_path / "fresh") as platform:
+    with serve(tmp_path / "fresh") as platform:
         yield platform
 
 

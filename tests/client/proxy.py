@@ -3,12 +3,14 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support.front import pump
 
 from .stub import running_server
 
@@ -78,12 +80,3 @@ def running_proxy(target: int, wants: str | None = None) -> Iterator[ForwardProx
 
     with running_server(Handler) as proxy.port:
         yield proxy
-
-
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Bytes from one to the other until either is closed."""
-    with suppress(OSError):
-        while chunk := source.recv(65536):
-            sink.sendall(chunk)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)

@@ -52,7 +52,8 @@ def template(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(autouse=True)
 def home(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where accounts live: with PostgreSQL every data folder has a database of its own."""
+    """Where accounts live: with PostgreSQL every data folder has a database of its own, where a
+    test does not name one."""
     if request.param == "sqlite":
         yield "sqlite"
         return
@@ -61,7 +62,11 @@ def home(request: pytest.FixtureRequest) -> Iterator[str]:
     names: dict[Path, str] = {}
     engines: WeakSet[Engine] = WeakSet()
 
+    chosen = database.url
+
     def url(settings: Settings) -> URL:
+        if settings.database_url is not None:
+            return chosen(settings)
         if settings.data not in names:
             names[settings.data] = server.create(template)
         return make_url(server.url(names[settings.data]))
