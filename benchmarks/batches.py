@@ -42,8 +42,9 @@ WAIT_STORED: Final = 600.0
 class Template:
     """A batch of one instance, packed up to its numbers."""
 
-    def __init__(self, seed: int) -> None:
-        whole = document(seed, random.Random(seed))
+    def __init__(self, seed: int, requests: int) -> None:
+        self._requests = requests
+        whole = document(seed, random.Random(seed), requests)
         whole["instance"]["id"] = f"{seed:032x}"
         for name in ("batch", "ledger"):
             del whole[name]
@@ -56,7 +57,7 @@ class Template:
     def next(self) -> bytes:
         """The next batch as gzip."""
         self._number += 1
-        total = self._number * REQUESTS
+        total = self._number * self._requests
         end = b',"batch":%d,"ledger":{"seen":%d,"sent":%d}}' % (self._number, total, total)
         stored = b"\x01" + struct.pack("<HH", len(end), len(end) ^ 0xFFFF) + end
         trailer = struct.pack("<II", zlib.crc32(end, self._crc), len(self._text) + len(end))
@@ -99,7 +100,9 @@ class _Sender(asyncio.Protocol):
 class Load:
     """All connections of the generator."""
 
-    def __init__(self, dsn: str, seconds: float, connections: int) -> None:
+    def __init__(
+        self, dsn: str, seconds: float, connections: int, requests: int = REQUESTS
+    ) -> None:
         parts = urlsplit(dsn)
         self._where = parts.hostname or "", parts.port or 80
         self.head = (
@@ -107,7 +110,7 @@ class Load:
             "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         ).encode()
         self._seconds, self._connections = seconds, connections
-        self._templates = [Template(seed) for seed in range(TEMPLATES)]
+        self._templates = [Template(seed, requests) for seed in range(TEMPLATES)]
         self._turn = 0
         self.acknowledged = self.told_to_wait = 0
         self.open: set[_Sender] = set()
@@ -129,11 +132,13 @@ class Load:
         return self.loop.time() - began
 
 
-def generate(dsn: str, seconds: float, connections: int, result: Any) -> None:
-    load = Load(dsn, seconds, connections)
+def generate(
+    dsn: str, seconds: float, connections: int, result: Any, requests: int = REQUESTS
+) -> None:
+    load = Load(dsn, seconds, connections, requests)
     before = time.process_time()  # the making of the templates is not part of it
     took = uvloop.run(load.run())
-    result.put({"took": took, "acknowledged": load.acknowledged * REQUESTS,
+    result.put({"took": took, "acknowledged": load.acknowledged * requests,
                 "told to wait": load.told_to_wait,
                 "cores": (time.process_time() - before) / took})  # fmt: skip
 

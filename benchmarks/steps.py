@@ -37,13 +37,13 @@ TURNS: Final = 3
 Measure = Callable[[str, Callable[[], Any]], None]
 
 
-def document(number: int, rng: random.Random) -> dict[str, Any]:
+def document(number: int, rng: random.Random, requests: int = REQUESTS) -> dict[str, Any]:
     """Typical: 20 operations, four paths in ten with an id, sizes, and rarely an exception."""
     now_us = time.time_ns() // 1000 - 60_000_000
     routes = [f"/shop/{name}" for name in range(12)] + [f"/users/<int:id>/{n}" for n in range(8)]
-    operation = [rng.randrange(20) for _ in range(REQUESTS)]
-    starts = sorted(now_us + rng.randrange(1_000_000) for _ in range(REQUESTS))
-    sent = (number // 20 + 1) * REQUESTS
+    operation = [rng.randrange(20) for _ in range(requests)]
+    starts = sorted(now_us + rng.randrange(1_000_000) for _ in range(requests))
+    sent = (number // 20 + 1) * requests
     ids = [str(rng.randrange(9999)) for _ in operation]
     return {
         "version": 1,

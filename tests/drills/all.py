@@ -1,7 +1,10 @@
 """All drills by name."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
+
+from tests.support.brokers import Redis
 
 from .api import api
 from .backups import backup
@@ -28,4 +31,5 @@ DRILLS: Final[Mapping[str, Drill]] = {
     "slow-loris": slow_loris,
     "term": term,
     "workers": workers,
+    "workers-redis": partial(workers, kind=Redis),
 }

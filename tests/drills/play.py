@@ -38,18 +38,26 @@ def more(clients: Sequence[Client]) -> None:
     wait_for(lambda: acknowledged(clients) > before, 60, "the platform to take more")
 
 
-def assert_acknowledged_is_stored_once(project: Project, clients: Sequence[Client]) -> None:
-    """Rows, rollups and ledger agree on it."""
+def assert_acknowledged_is_stored_once(
+    project: Project, clients: Sequence[Client], seconds: float = 120
+) -> None:
+    """Rows, rollups and ledger agree on it, after so long at most."""
     assert all(client.failure is None for client in clients), [one.failure for one in clients]
     paths = [path for client in clients for path in client.acknowledged]
     unanswered = {path for client in clients for path in client.unanswered}
-    stored = Counter(row["path"] for row in project.wait_for_requests(len(paths), 120))
-    assert [path for path in paths if path not in stored] == []
+    project.wait_for_requests(len(paths), seconds)  # of which some may be unanswered ones
+    wait_for(lambda: _stored(project).keys() >= set(paths), seconds, "all acknowledged", every=1)
+    stored = _stored(project)
     assert {path: count for path, count in stored.items() if count > 1} == {}
     assert set(stored) - set(paths) <= unanswered
     assert project.get("summary")["requests"] == len(stored)
     ledger = project.get("ledger")
     assert (ledger["stored"], ledger["lost"]) == (len(stored), 0), ledger
+
+
+def _stored(project: Project) -> Counter[str]:
+    """How often each path is there."""
+    return Counter(row["path"] for row in project.requests())
 
 
 def refused(platform: Platform, reason: str) -> int:
