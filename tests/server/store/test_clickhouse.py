@@ -26,19 +26,17 @@ from tests.support.waiting import free_port
 
 from .builders import NOON_US, block
 from .contract import DAY
+from .dying import Dying
 from .every_contract import EveryContract
 from .model import MINUTE_US, World
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
-    with clickhouse_server(tmp_path_factory.mktemp("clickhouse")) as server:
-        TestClickHouse.server = server
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def _server_of_the_contract(server: ClickHouseServer) -> None:
+    TestClickHouse.server = server
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("server")
 class TestClickHouse(EveryContract):
     """The contract of every home. (Upkeep has fewer stages here.)"""
 
@@ -80,29 +78,6 @@ def some(number: int = 1, count: int = 20, id: str = "") -> Block:
         number=number, sent_total=number * count, dropped_totals={"ignored": number},
     )  # fmt: skip
     return identified(made, id)
-
-
-class Dying:
-    """An engine whose process dies before, or behind, the so manyeth change."""
-
-    def __init__(self, engine: Engine, changes: int, *, behind: bool) -> None:
-        self._engine, self._left, self._behind = engine, changes, behind
-        self.ask, self.close = engine.ask, engine.close
-
-    def do(self, statement: str) -> None:
-        self._change(lambda: self._engine.do(statement))
-
-    def insert(self, table: str, columns: Mapping[str, list[Any]]) -> None:
-        self._change(lambda: self._engine.insert(table, columns))
-
-    def _change(self, change: Callable[[], None]) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-        change()
-        if self._left == 0 and self._behind:
-            self._left = -1
-            raise KeyboardInterrupt
 
 
 def dying(url: str, changes: int, *, behind: bool = False) -> ClickHouseStore:

@@ -150,9 +150,9 @@ class ClickHouseAsking(Asking):
     def _single_parameters(self, filter: Filter) -> dict[str, Any]:
         parameters: dict[str, Any] = {}
         if filter.duration_from_us is not None:
-            parameters["least_bucket"] = _bucket(filter.duration_from_us)
+            parameters["least_bucket"] = bucket_of(filter.duration_from_us)
         if filter.duration_to_us is not None:
-            parameters["most_bucket"] = _bucket(filter.duration_to_us)
+            parameters["most_bucket"] = bucket_of(filter.duration_to_us)
         if filter.instance is not None:
             parameters["instance_id"] = hashed(filter.project_id, filter.instance)
         if filter.path is not None or filter.whole_path is not None:
@@ -197,7 +197,7 @@ def _rest(
     return selects
 
 
-def _bucket(duration_us: int) -> int:
+def bucket_of(duration_us: int) -> int:
     return int(buckets(np.array([min(duration_us, 2**63 - 1)]))[0])
 
 

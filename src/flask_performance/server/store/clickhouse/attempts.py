@@ -21,6 +21,10 @@ EPOCH: Final = 1_735_689_600  # 2025-01-01
 A_SECOND: Final = 4_000
 #: Requests of an attempt: their place in it is the last bits of their id.
 PLACE_BITS: Final = 20
+#: Requests that were copied from an embedded store belong to no attempt. What their ids have in its
+#: place is below all attempts: the number of a day since EPOCH, from 1 on, above so many bits.
+COPIED_DAY_BITS: Final = 18
+COPIED_BELOW: Final = 2**31
 BLOCK, ROLL, VOID, LEFT, OPEN = 0, 1, 2, 3, 9
 #: An attempt may take so long (seconds) …
 LONGEST: Final = 120
@@ -36,7 +40,7 @@ DELETION: Final = 110
 TRACES: Final = {
     "request": "bitShiftRight(id, 20)",
     **dict.fromkeys(("receipt", "dropped", "process"), "attempt"),
-    **dict.fromkeys((*(rollup.table for rollup in ROLLUPS), DETAILS["measures"]), "roll"),
+    **dict.fromkeys((*(rollup.table for rollup in ROLLUPS), *DETAILS.values()), "roll"),
 }
 ROLLED: Final = "roll"
 
@@ -54,7 +58,10 @@ def number_now() -> int:
 
 
 def day_of(attempt: int) -> date:
-    """The day (UTC) of an attempt."""
+    """The day (UTC) of an attempt, and of requests that were copied."""
+    if 0 < attempt < COPIED_BELOW:
+        first = datetime.fromtimestamp(EPOCH, UTC).date()
+        return first + timedelta(days=(attempt >> COPIED_DAY_BITS) - 1)
     return (datetime.fromtimestamp(EPOCH, UTC) + timedelta(seconds=attempt / A_SECOND)).date()
 
 

@@ -18,6 +18,8 @@ FOLDER: Final = Path(__file__).parent / "sql"
 WORD: Final = re.compile(r"@([a-z_]+)")
 NAME: Final = re.compile(r"\$([a-z_0-9]+)")
 BUCKET: Final = "if({0} > 1, toInt16(ceil(log({0}) / " + repr(LN_GAMMA) + ")), toInt16(0))"
+#: Requests that asked in vain: for what matches no route, or in a way that a route refuses.
+VAIN: Final = "(status in (308, 405) or (status >= 300 and operation_id {}))"
 #: What all statements may say.
 WORDS: Final = {
     "typical": f"if(n = 1, us, 2 * pow({GAMMA!r}, bucket) / {GAMMA + 1!r})",
@@ -25,7 +27,7 @@ WORDS: Final = {
     "bucket_of_value": BUCKET.format("value"),
     # Identifies a path that was asked for in vain, in a sketch.
     "key": "cityHash64(operation_id, status, ifNull(path, ''), path is null)",
-    "vain": "(status in (308, 405) or (status >= 300 and operation_id in $nowhere))",
+    "vain": VAIN.format("in $nowhere"),
 }
 
 

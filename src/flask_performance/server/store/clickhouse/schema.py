@@ -31,7 +31,7 @@ def clustered(database: str, cluster: str) -> list[str]:
         where = f"'/flask-performance/{database}/{shard}/{name}', '{replica}'"
         made.append(_filled(table, "ReplicatedMergeTree", where, "_local" if sharded else ""))
         if sharded:
-            key = BY_STEP if "requests Int64, duration_us Float64" in table else BY_INSTANCE
+            key = BY_STEP if "roll Int64" in table else BY_INSTANCE
             made.append(
                 f"create table if not exists {name} as {name}_local "
                 f"engine = Distributed({cluster}, {database}, {name}_local, {key})"
@@ -66,7 +66,7 @@ def _statements() -> list[str]:
     text = (FOLDER / "schema.sql").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("--")]
     tables = [table for table in "\n".join(lines).split(";") if table.strip()]
-    return [*tables, *(_rollup(rollup) for rollup in ROLLUPS), statement("measure")]
+    return [*tables, *(_rollup(rollup) for rollup in ROLLUPS)]
 
 
 def _rollup(rollup: Rollup) -> str:

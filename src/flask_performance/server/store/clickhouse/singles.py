@@ -9,24 +9,18 @@ import msgspec
 
 from flask_performance.server.store.base import (
     HOUR_US,
-    MEASURES,
     MINUTE_US,
-    ConsumerStats,
     Filter,
-    Measure,
     Page,
     RequestRow,
-    Spread,
     UnknownCursorError,
-    UnmatchedPath,
 )
 from flask_performance.server.store.block import UNKNOWN
-from flask_performance.server.store.details import whole_steps
 from flask_performance.server.store.reader import Reader
-from flask_performance.server.store.statistics import Columns, grouped_stats, spread_of
+from flask_performance.server.store.statistics import Columns
 from flask_performance.wire import OUTCOMES
 
-from .asking import ClickHouseAsking
+from .asking import ClickHouseAsking, bucket_of
 from .attempts import PLACE_BITS, day_of
 from .queries import statement
 
@@ -42,13 +36,7 @@ NUMBERS: Final = ("first_byte_us", "request_bytes", "response_bytes", "cpu_us", 
 #: The slowest requests of a longer window lie in few hours, of which only these are looked at.
 LONG_US: Final = 12 * HOUR_US
 MOST_HOURS: Final = 60
-ANYTIME: Final = "1"
-#: Requests outside the steps that details answer, and those inside that are in no detail yet.
-OUTSIDE: Final = "(c.start_us < $whole_from or c.start_us >= $whole_to)"
-LATE: Final = (
-    "c.start_us >= $whole_from and c.start_us < $whole_to and c.day >= $late_day and "
-    "(bitShiftRight(c.id, 20) in $fresh or bitShiftRight(c.id, 20) global in ({covered}))"
-)
+ANYTIME, NEVER = "1", "0"
 COLUMNS: Final = (
     "id", "start_us", "duration_us", "operation_id", "instance_id", "environment", "release",
     "path", "status", "outcome", *NUMBERS, "exception", "trace_id", "consumer",
@@ -56,7 +44,7 @@ COLUMNS: Final = (
 
 
 class ClickHouseSingles(ClickHouseAsking, Reader):
-    """The questions of the pages of requests, and of what only single requests know."""
+    """The questions of the pages of requests."""
 
     def request(self, project_id: int, id: int) -> RequestRow | None:
         day = day_of(id >> PLACE_BITS)
@@ -90,13 +78,22 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
         cells = self._cells(filter, step_us=HOUR_US)
         which = {"least": least, "hour_us": HOUR_US, "most": MOST_HOURS + 1}
         rows = self._rows(statement("slowest_steps", cells=cells.sql), cells.parameters | which)
-        if not rows or len(rows) > MOST_HOURS:
+        if len(rows) > MOST_HOURS:
             return ANYTIME
+        if not rows:
+            return NEVER
         spans = (
             f"c.start_us >= {hour * HOUR_US} and c.start_us < {(hour + 1) * HOUR_US}"
             for (hour,) in rows
         )
         return f"({' or '.join(spans)})"
+
+    def _slow_hours_of(self, filter: Filter) -> str:
+        """The same, where only requests from some duration on are asked for."""
+        rest = msgspec.structs.replace(filter, duration_from_us=None)
+        if filter.duration_from_us is None or rest.single:
+            return ANYTIME
+        return self._hours_of(bucket_of(filter.duration_from_us), rest)
 
     def _bucket_of_the(self, limit: int, filter: Filter) -> int:
         """The bucket above which so many requests are at least, as far as rollups know: of those
@@ -116,13 +113,15 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
             "cursor_start_us": cursor_start_us,
             "cursor_id": cursor_id,
         }
+        hours = self._slow_hours_of(filter)
+        asked = statement("requests", conditions=conditions.sql, hours=hours)
         rows: list[RequestRow] = []
         end_us = min(filter.end_us, cursor_start_us + 1)
         width_us = FIRST_LOOK_US
         while len(rows) <= limit and end_us > filter.start_us:
             start_us = max(filter.start_us, end_us - width_us)
             parameters |= {"start_us": start_us, "end_us": end_us, "limit": limit + 1 - len(rows)}
-            places = self._rows(statement("requests", conditions=conditions.sql), parameters)
+            places = self._rows(asked, parameters) if hours != NEVER else []
             rows += self._request_rows(filter.project_id, places)
             end_us, width_us = start_us, width_us * WIDER
         more = len(rows) > limit
@@ -176,79 +175,6 @@ class ClickHouseSingles(ClickHouseAsking, Reader):
         return self._columns(
             statement(name, conditions=conditions.sql), conditions.parameters | window | more
         )
-
-    def measures(self, filter: Filter) -> dict[Measure, Spread]:
-        found = grouped_stats(self._measured(filter))
-        return {MEASURES[group]: spread_of(stats) for group, stats in found.items()}
-
-    def _measured(self, filter: Filter) -> Columns:
-        """From what is rolled up of whole steps, and from the requests of the rest."""
-        single = self._conditions("request", filter, [filter.project_id])
-        rolled = self._conditions("rollup", filter, [filter.project_id])
-        state = self._attempts.state()
-        whole_from, whole_to = whole_steps("measures", filter)
-        parameters = {
-            **state.parameters, **single.parameters, **rolled.parameters,
-            "start_us": filter.start_us, "end_us": filter.end_us,
-            "whole_from": whole_from, "whole_to": whole_to,
-        }  # fmt: skip
-        rests = [OUTSIDE]
-        if whole_from < whole_to and (state.fresh or state.minutes > state.upto):
-            rests.append(LATE.format(covered=statement("covered")))
-        cells = [statement("measured", rest=rest, conditions=single.sql) for rest in rests]
-        if whole_from < whole_to:
-            cells.append(statement("details_measures", conditions=rolled.sql))
-        return self._columns(statement("measures", cells="\nunion all\n".join(cells)), parameters)
-
-    def consumers(self, filter: Filter, limit: int) -> list[ConsumerStats]:
-        names = self._single_columns("top_consumers", filter, limit=limit)["consumer"].tolist()
-        if not names:
-            return []
-        columns = self._single_columns(
-            "consumers", filter, named=tuple(names), names=names, places=list(range(len(names)))
-        )
-        return [
-            ConsumerStats(**msgspec.structs.asdict(stats), consumer=names[place])
-            for place, stats in sorted(grouped_stats(columns).items())
-        ]
-
-    def unmatched(self, filter: Filter, limit: int) -> list[UnmatchedPath]:
-        operations = {id: key for key, id in self._operations_of([filter.project_id]).items()}
-        conditions = self._conditions("request", filter, [filter.project_id])
-        parameters = conditions.parameters | {
-            "start_us": filter.start_us,
-            "end_us": filter.end_us,
-            "nowhere": tuple(id for id, key in operations.items() if not key.route),
-        }
-        frequent = self._rows(statement("frequent", conditions=conditions.sql), parameters)
-        if not frequent:
-            return []
-        parameters["frequent"] = tuple(key for (key,) in frequent)
-        rows = self._rows(statement("unmatched", conditions=conditions.sql), parameters)
-        found: dict[tuple[str, str, int], UnmatchedPath] = {}
-        for id, path, status, requests, last_us, consumer, several in rows:
-            key = operations[id]
-            path = key.route if path is None else path
-            one = UnmatchedPath(
-                method=key.method, path=path, status=status, requests=requests, last_us=last_us,
-                consumer=consumer, several=bool(several),
-            )  # fmt: skip
-            known = found.get((one.method, one.path, one.status))
-            found[one.method, one.path, one.status] = one if known is None else _both(known, one)
-        order = sorted(
-            found.values(), key=lambda one: (-one.requests, -one.last_us, one.path, one.method)
-        )
-        return order[:limit]
-
-
-def _both(one: UnmatchedPath, other: UnmatchedPath) -> UnmatchedPath:
-    """The same path under an endpoint's old and new name."""
-    newer = max(one, other, key=lambda each: each.last_us)
-    return msgspec.structs.replace(
-        newer,
-        requests=one.requests + other.requests,
-        several=one.several or other.several or one.consumer != other.consumer,
-    )
 
 
 def _parse_cursor(cursor: str | None) -> tuple[int, int]:

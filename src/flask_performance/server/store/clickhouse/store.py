@@ -14,16 +14,16 @@ from . import columns
 from .address import Address
 from .attempts import BLOCK, Attempts
 from .columns import Columns, Told
+from .detailed import ClickHouseDetailed
 from .layout import Layout
 from .queries import statement
-from .singles import ClickHouseSingles
 from .upkeep import Upkeep
 
 #: Instances that are remembered as written.
 MOST_INSTANCES = 500_000
 
 
-class ClickHouseStore(ClickHouseSingles, ProcessReader):
+class ClickHouseStore(ClickHouseDetailed, ProcessReader):
     """`EventStore` on a server or a cluster."""
 
     def __init__(self, layout: Layout) -> None:

@@ -6,12 +6,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from flask_performance.server.store.base import DAY_US, LEDGER_DAYS, Retention
-from flask_performance.server.store.details import DETAILS, WIDTH_US
+from flask_performance.server.store.details import (
+    DETAILS,
+    MOST_CONSUMERS,
+    MOST_PATHS,
+    WIDTH_US,
+    Detail,
+)
 from flask_performance.server.store.rollups import BY_OPERATION, OPERATIONS, ROLLUPS, TOGETHER
 
-from .attempts import A_SECOND, ROLL, Attempts, State, day_of, number_now
+from .attempts import A_SECOND, COPIED_BELOW, ROLL, Attempts, State, day_of, number_now
 from .layout import Layout
-from .queries import filled, statement
+from .queries import VAIN, filled, statement
 
 #: What is coarser than minutes is made of them so often (seconds).
 COARSE: Final = 600
@@ -22,10 +28,18 @@ REMEMBERED: Final = 8
 #: How long it is believed that single requests are there from the same moment on (seconds).
 BELIEVED: Final = 5.0
 FINEST, *COARSER = ROLLUPS
-MEASURES: Final = DETAILS["measures"]
+#: What the statements that make the details need to know.
+DETAIL_WORDS: Final[dict[Detail, dict[str, str]]] = {
+    "measures": {},
+    "consumers": {"most": str(MOST_CONSUMERS)},
+    "unmatched": {
+        "most": str(MOST_PATHS),
+        "vain": VAIN.format("global in (select id from operation where route = '')"),
+    },
+}
 TABLES_OF_A_PROJECT: Final = (
-    *(rollup.table for rollup in ROLLUPS), MEASURES, "request", "receipt", "dropped", "process",
-    "route", "called", "operation", "instance", "raw_from",
+    *(rollup.table for rollup in ROLLUPS), *DETAILS.values(), "request", "receipt", "dropped",
+    "process", "route", "called", "operation", "instance", "raw_from",
 )  # fmt: skip
 
 
@@ -81,13 +95,18 @@ class Upkeep:
                 "roll_coarse", table=rollup.table, width=str(rollup.width_us), keys=keys
             )
             self._engine.do(filled(text, parameters))
-        measures = statement("roll_measures", covered=statement("covered"))
-        self._engine.do(filled(measures, parameters | {"width_us": WIDTH_US}))
+        for detail, words in DETAIL_WORDS.items():
+            text = statement(f"roll_{detail}", covered=statement("covered"), **words)
+            self._engine.do(filled(text, parameters | {"width_us": WIDTH_US}))
         return {"coarse": attempt, "upto": state.minutes}
 
     # -- forgetting ------------------------------------------------------------------------------
 
     def forget(self, now_us: int, kept: Mapping[int, Retention]) -> None:
+        with self._rolling:  # the details are made of single requests
+            state = self._attempts.state()
+            if state.minutes > state.upto:
+                self._roll(self._roll_coarse)
         for project_id, retention in kept.items():
             state = self._attempts.state()
             if self._forget_requests(project_id, now_us, retention, state):
@@ -102,8 +121,9 @@ class Upkeep:
         raw_us = now_us - retention.raw_days * DAY_US
         waiting = (*(one.attempt for one in state.fresh), *state.unfinished)
         rolled = filled(
-            "bitShiftRight(id, 20) <= $newest and bitShiftRight(id, 20) not in $waiting",
-            {"newest": state.newest, "waiting": waiting},
+            "(bitShiftRight(id, 20) < $copied or bitShiftRight(id, 20) <= $newest) "
+            "and bitShiftRight(id, 20) not in $waiting",
+            {"copied": COPIED_BELOW, "newest": state.newest, "waiting": waiting},
         )
         changed = self._delete("request", f"{mine} and start_us < {raw_us} and {rolled}")
         if changed:
@@ -113,9 +133,10 @@ class Upkeep:
             before_us = rollup.whole_us(now_us - days_of[rollup.tier] * DAY_US)
             upto = f" and roll <= {state.upto}" if rollup is FINEST else ""
             changed |= self._delete(rollup.table, f"{mine} and start_us < {before_us}{upto}")
-        hours_us = (now_us - retention.hours_days * DAY_US) // WIDTH_US * WIDTH_US
-        changed |= self._delete(MEASURES, f"{mine} and start_us < {hours_us}")
         minutes_us = now_us - retention.minutes_days * DAY_US
+        for table in DETAILS.values():
+            whole_us = minutes_us // WIDTH_US * WIDTH_US
+            changed |= self._delete(table, f"{mine} and start_us < {whole_us}")
         changed |= self._delete("process", f"{mine} and at_us < {minutes_us}")
         ledger_us = now_us - max(retention.hours_days, LEDGER_DAYS) * DAY_US
         return self._forget_silent(project_id, ledger_us) | changed

@@ -1,6 +1,10 @@
 -- The consumers with the most total time, each with its histogram.
-select transform(consumer, $names, $places, toInt64(-1)) as "group", bucket, any(consumer) as consumer_, toInt64(count()) as requests,
-       toInt64(countIf(status >= 500 or outcome = 2)) as errors, sum(toFloat64(c.duration_us)) as duration_us
-from request as c
-where c.start_us >= $start_us and c.start_us < $end_us and consumer in $named and @settled and @conditions
-group by "group", bucket order by "group", bucket
+select name as consumer, place as bucket, n as requests, failed as errors, us as duration_us
+from (
+    select name, groupArray(bucket) as places, groupArray(n_) as ns, groupArray(failed_) as faults,
+           groupArray(us_) as sums, sum(us_) as total
+    from (select name, bucket, sum(n) as n_, sum(failed) as failed_, sum(us) as us_ from (@cells) group by name, bucket)
+    group by name order by total desc, name limit $limit
+)
+array join places as place, ns as n, faults as failed, sums as us
+order by total desc, name, place

@@ -21,6 +21,10 @@ create table if not exists revision@local (project_id Int32, changes Int64) engi
 -- From when on a project's single requests are there.
 create table if not exists raw_from@local (project_id Int32, from_us UInt64) engine = @everywhere.Replacing(from_us) order by project_id;
 
+-- Days of tables that `copy-store` brought from an embedded store: the mark that each had there; empty: not here any more.
+create table if not exists copied@local (part String, at_day Int64, mark String, rows Int64, version UInt64)
+engine = @everywhere.Replacing(version) order by (part, at_day);
+
 -- method + route of a project, once for every endpoint it had; the id is a hash of them. Of rows that several workers
 -- wrote the oldest stays.
 create table if not exists operation@local (
@@ -71,4 +75,24 @@ create table if not exists process@local (
     project_id Int32, instance_id Int64, at_us Int64, cpu_us Nullable(Int64), busy_us Nullable(Int64),
     memory_bytes Nullable(Int64), concurrent Nullable(Int64), threads Nullable(Int64), beat_us Nullable(Int64),
     request_ns Nullable(Int64), sender_us Nullable(Int64), attempt Int64, day Date
-) engine = @sharded partition by toYYYYMM(day) order by (project_id, instance_id, at_us)
+) engine = @sharded partition by toYYYYMM(day) order by (project_id, instance_id, at_us);
+
+-- How measures of requests spread, by six hours and operation; numbered as in `shapes.MEASURES`.
+create table if not exists measure_six@local (
+    project_id Int32, start_us Int64, operation_id Int64, environment Nullable(String), release Nullable(String),
+    measure Int8, bucket Int16, requests Int64, duration_us Float64, roll Int64, day Date
+) engine = @sharded partition by toYYYYMM(day) order by (project_id, operation_id, start_us, measure, bucket);
+
+-- The consumers with the most time of every operation, environment and release, by six hours.
+create table if not exists consumer_six@local (
+    project_id Int32, start_us Int64, operation_id Int64, environment Nullable(String), release Nullable(String),
+    consumer String, bucket Int16, requests Int64, errors Int64, duration_us Float64, roll Int64, day Date
+) engine = @sharded partition by toYYYYMM(day) order by (project_id, operation_id, start_us, consumer, bucket);
+
+-- The paths that were asked for in vain most often, by six hours. `consumer`: the one who asked last of those that are
+-- named, at `named_us`; `several`: others asked as well.
+create table if not exists unmatched_six@local (
+    project_id Int32, start_us Int64, operation_id Int64, environment Nullable(String), release Nullable(String),
+    status Int16, path Nullable(String), requests Int64, last_us Int64, consumer Nullable(String), named_us Int64,
+    several UInt8, roll Int64, day Date
+) engine = @sharded partition by toYYYYMM(day) order by (project_id, start_us, operation_id, status)
