@@ -12,6 +12,7 @@ DuckDBAsking          from a filter to SQL; a cursor a question: snapshots keep 
 """
 
 import contextlib
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,8 @@ from .known import KnownInstance
 from .queries import load, named
 from .rollups import ROLLUPS, Tier
 
+#: Its name in `meta`.
+COPIED_AS: Final = "copied_as"
 RECEIPT_COLUMNS: Final = (
     "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
     "refused", "waiting", "final",
@@ -186,6 +189,16 @@ class DuckDBStore(DuckDBUpkeep):
             self._checkpoint()  # else the rest is in the log beside it
             yield self._path
 
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Everything is in the rollups and in the details; a connection to read it by, while
+        nothing is stored."""
+        self.roll()
+        with self._alone():
+            self._detail_all()
+        with self._connection.cursor() as connection:
+            yield connection
+
     def export(self, project_id: int, start_us: int, end_us: int, file: Path) -> Iterator[float]:
         """Write a project's requests of a window to a file; how far it is, in percent.
 
@@ -197,6 +210,16 @@ class DuckDBStore(DuckDBUpkeep):
                 yield from exported(cursor, file, window)
         except duckdb.Error as error:
             raise StoreUnavailableError(reason(error)) from error
+
+    def copied_as(self) -> int:
+        """The number that a copy of this store is known by wherever it goes."""
+        with self._writing():
+            found = self._rows("select value from meta where name = $name", {"name": COPIED_AS})
+            if not found:
+                made = secrets.randbits(62)
+                self._connection.execute("insert into meta values (?, ?)", [COPIED_AS, made])
+                return made
+        return int(found[0][0])
 
     # -- room on the disk ------------------------------------------------------------------------
 
