@@ -60,6 +60,11 @@ def test_what_is_missing_is_said_and_made_by_two_at_once(world: Scaled) -> None:
     said = [one.communicate(timeout=120)[1] for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     assert "The event store has its tables." in said[0]
+    other = {"FLASK_PERFORMANCE_QUEUE_URL": world.broker.url + "?queue=quorum"}
+    for command in ("check", "migrate"):
+        done = run(world, command, **other)
+        assert done.returncode == 1
+        assert "the queues are not of the kind" in done.stdout + done.stderr
     worker = world.worker("one")
     try:
         worker.wait()

@@ -29,6 +29,7 @@ from kombu.exceptions import KombuError
 from kombu.serialization import register
 
 from ..counts import SHORT, Depth, Failing, Histogram, Trouble
+from ..settings import SettingsError
 from .answers import Waiter, answer
 from .base import Envelope, Kept, Queue, QueueFullError, QueueUnavailableError
 
@@ -56,6 +57,14 @@ COMPANY: Final = (0.002, 0.1)
 #: A message of a worker that died comes again after this long where the broker is Redis (seconds);
 #: a task gives up well before. RabbitMQ notices at once.
 VISIBLE: Final = 120
+
+#: What RabbitMQ answers to who declares a queue that is there, and is of another kind.
+OTHER_KIND: Final = 406
+CHANGE_KIND: Final = (
+    "the queues are not of the kind that FLASK_PERFORMANCE_QUEUE_URL asks for by `?queue=`, and "
+    "RabbitMQ changes none: ask for the other kind, or let the workers empty them, stop "
+    "everything, and `rabbitmqctl delete_queue` flask_performance and flask_performance_timed"
+)
 
 Packed = list[tuple[int, int, bool, bytes, int]]
 
@@ -88,6 +97,7 @@ def celery_app(url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=True,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a worker is there when the broker comes back
         broker_transport_options=_redis_options() if redis else {"confirm_publish": True},
     )
     return app
@@ -298,16 +308,31 @@ def broker(url: str, patience: float) -> Broker:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=REACH)
         workers = len(app.control.ping(timeout=patience, connection=connection) or ())
         channel: Any = connection.default_channel
+        doubts: tuple[str, ...] = ()
         try:
             waiting = channel.queue_declare(QUEUE, passive=True).message_count
         except connection.channel_errors:
             waiting = 0  # the first message or worker makes it
+        else:
+            doubts = _kind(app, connection)
         if not url.startswith("redis"):
             said = connection.connection.server_properties
-            return Broker(said["product"], said["version"], workers, waiting)
+            return Broker(said["product"], said["version"], workers, waiting, doubts)
         client = channel.client
         version = client.info("server")["redis_version"]
         return Broker("Redis", version, workers, waiting, _doubts(client))
+
+
+def _kind(app: Celery, connection: Any) -> tuple[str, ...]:
+    """Whether the queue that is there is what the URL asks for: declaring it changes nothing."""
+    try:
+        with connection.channel() as channel:
+            app.conf.task_queues[0](channel).declare()
+    except connection.channel_errors as error:
+        if getattr(error, "reply_code", None) != OTHER_KIND:
+            raise
+        return (CHANGE_KIND,)
+    return ()
 
 
 def _doubts(client: Any) -> tuple[str, ...]:
@@ -324,12 +349,13 @@ def _doubts(client: Any) -> tuple[str, ...]:
 
 
 def declare(url: str) -> None:
-    """Make the queues, as the first worker would. Raises as `broker`."""
+    """Make the queue, as the first message would. Raises as `broker`, and SettingsError."""
     app = celery_app(url)
     with app.connection_for_write(connect_timeout=REACH) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=REACH)
-        for queue in app.conf.task_queues:
-            queue(connection.default_channel).declare()
+        doubts = _kind(app, connection)
+    if doubts:
+        raise SettingsError(doubts[0])
 
 
 def _is_missing(error: Exception) -> bool:

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from flask import Flask
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from flask_performance.server import accounts
 from flask_performance.server.accounts import database
@@ -37,25 +36,26 @@ class Finding(NamedTuple):
 def check(settings: Settings) -> Iterator[Finding]:
     """One finding a home. Changes nothing. Raises SettingsError where they do not go together."""
     check_homes(settings)
-    yield _guarded("accounts", _accounts, settings)
+    yield _guarded("accounts", "DATABASE_URL", _accounts, settings)
     if settings.queue_url is None:
         yield _file("queue", settings, "journal", settings.journal.exists())
         yield _file("event store", settings, "DuckDB", settings.events.exists())
     else:
-        yield _guarded("queue", _queue, settings)
-        yield _guarded("event store", _store, settings)
+        yield _guarded("queue", "QUEUE_URL", _queue, settings)
+        yield _guarded("event store", "STORE_URL", _store, settings)
 
 
-def _guarded(home: str, look: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def _guarded(
+    home: str, setting: str, look: Callable[[Settings], Finding], settings: Settings
+) -> Finding:
     try:
         return look(settings)
-    except (SettingsError, StoreUnavailableError) as error:
+    except SettingsError as error:
         return Finding(home, "cannot be used", (str(error),))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().replace("\n", " ")
-        return Finding(home, "does not answer", (f"{reason}: check {PREFIX}DATABASE_URL",))
     except Exception as error:  # whatever a client library raises for what is not there
-        return Finding(home, "does not answer", (f"{error}: check its URL and that server",))
+        reason = " ".join(str(getattr(error, "orig", error)).split())
+        remedy = f"check {PREFIX}{setting} and that server"
+        return Finding(home, "does not answer", (f"{reason.rstrip('.')}: {remedy}",))
 
 
 def _file(home: str, settings: Settings, kind: str, there: bool) -> Finding:
@@ -165,6 +165,8 @@ def _make_queue(settings: Settings) -> None:
 
     try:
         declare(settings.queue_url)
+    except SettingsError:
+        raise
     except Exception as error:  # whatever a client library raises for what is not there
         raise UpkeepError(
             f"The queue does not answer ({error}); check {PREFIX}QUEUE_URL and that server."
