@@ -110,7 +110,9 @@ class Load:
             "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         ).encode()
         self._seconds, self._connections = seconds, connections
-        self._templates = [Template(seed, requests) for seed in range(TEMPLATES)]
+        # A seed is an instance, too, and another size must not repeat its batches.
+        first = requests * TEMPLATES
+        self._templates = [Template(first + place, requests) for place in range(TEMPLATES)]
         self._turn = 0
         self.acknowledged = self.told_to_wait = 0
         self.open: set[_Sender] = set()
