@@ -19,9 +19,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 TESTS ?= tests
 WHOLE := $(filter tests,$(TESTS))
 PYTEST := $(BIN)/python -m pytest
-# Most of a test's time is waiting. A file stays with one process, and so do the services it starts.
+# Most of a test's time is waiting. A file stays with one process, and so do the services it starts;
+# tests/conftest.py says which come first.
 WORKERS ?= 3
-PARALLEL := $(if $(WHOLE),--numprocesses $(WORKERS) --dist loadfile)
+PARALLEL := $(if $(WHOLE),--numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder)
+# Hundreds of processes import the platform: compiling it once for all of them saves a minute.
+unexport PYTHONDONTWRITEBYTECODE
 
 # $(call debian,COMMAND,PACKAGE) installs a Debian package where a command fails.
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
