@@ -27,22 +27,26 @@ TOOLS = ("pytest", "psutil", "asgiref")
 VERSION = "import importlib.metadata as m; print(m.version('flask'), m.version('werkzeug'))"
 
 
-def run_tests(packages: Packages, names: tuple[str, ...]) -> None:
+#: How fast our own thread is does not depend on Flask.
+OF_FLASK = ("-m", "not slow")
+
+
+def run_tests(packages: Packages, names: tuple[str, ...], *which: str) -> None:
     files = [f"tests/client/test_{name}.py" for name in names]
-    said = packages.output("-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
+    said = packages.output("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, *which)
     assert re.search(r"\d\d+ passed", said), said
 
 
 def test_the_clients_tests_pass_with_the_oldest_flask(tmp_path: Path) -> None:
     packages = Packages(tmp_path, *OLDEST)
     assert packages.output("-c", VERSION).split() == ["2.3.0", "2.3.0"]
-    run_tests(packages, TESTS)
+    run_tests(packages, TESTS, *OF_FLASK)
 
 
 def test_the_clients_tests_pass_with_the_newest_flask(tmp_path: Path) -> None:
     packages = Packages(tmp_path, "--upgrade", *NEWEST)
     print(packages.output("-c", VERSION))
-    run_tests(packages, TESTS)
+    run_tests(packages, TESTS, *OF_FLASK)
 
 
 def pythons() -> dict[str, str]:
