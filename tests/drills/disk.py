@@ -19,7 +19,7 @@ def full_disk(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
     outcomes: Outcomes = Counter()
     with small_disk(folder / "disk") as (kind, disk), running_platform(disk.folder) as platform:
         project = platform.project()
-        with loaded(project) as clients:
+        with loaded(project, pause=0.0) as clients:
             for _ in range(rounds):
                 time.sleep(rng.uniform(0.0, 0.5))
                 counted = refused(platform, "busy")

@@ -14,6 +14,9 @@ from tests.support.load import BatchClient, Client, OldClient
 from tests.support.platform import Platform, Project
 from tests.support.waiting import wait_for
 
+#: Four clients that rest so long (seconds) after each answer nearly always have a post under way,
+#: and what they were told can be read again and compared in seconds.
+PAUSE = 0.01
 #: What became of the rounds: a word to how many. A round that went wrong raises AssertionError.
 Outcomes = Counter[str]
 #: Chance, an empty folder, how many rounds.
@@ -21,11 +24,15 @@ Drill = Callable[[random.Random, Path, int], Outcomes]
 
 
 @contextmanager
-def loaded(project: Project) -> Iterator[list[Client]]:
+def loaded(project: Project, pause: float = PAUSE) -> Iterator[list[Client]]:
     """Clients of both forms at work on the project."""
     kinds: Sequence[type[Client]] = (BatchClient, BatchClient, OldClient, OldClient)
+    made = [kind(project.dsn) for kind in kinds]
     with ExitStack() as stack:
-        yield [stack.enter_context(kind(project.dsn)) for kind in kinds]
+        for client in made:
+            client.pause = pause
+            stack.enter_context(client)
+        yield made
 
 
 def acknowledged(clients: Sequence[Client]) -> int:

@@ -17,7 +17,10 @@ REQUESTS_PER_BATCH = 25
 
 
 class Client(ABC):
-    """A thread that posts without a pause until it is told to stop."""
+    """A thread that posts until it is told to stop."""
+
+    #: Seconds between an answer and the next post.
+    pause = 0.0
 
     def __init__(self, dsn: str) -> None:
         parts = urlsplit(dsn)
@@ -54,6 +57,7 @@ class Client(ABC):
             except (OSError, HTTPException):
                 connection.close()
                 time.sleep(0.01)  # a dead platform is asked a hundred times a second, not more
+            time.sleep(self.pause)
         connection.close()
 
     def _post(
