@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -95,6 +95,13 @@ class StoreContract(ABC):
     @pytest.fixture
     def store(self, home: Home) -> EventStore:
         return home()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def another(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+        """Opens stores that a part of the contract fills once, and then only asks."""
+        with ExitStack() as stack:
+            yield lambda: stack.enter_context(cls.opening(tmp_path_factory.mktemp("another")))()
 
     # -- answers against the naive model ---------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ DAYS = 3
 END_US = NOON_US + DAYS * DAY_US
 OPERATIONS = ("GET /", "POST /users/<int:id>", "GET ")
 Request = dict[str, Any]
+Days = tuple[EventStore, list[Request]]
 
 
 def fill(store: EventStore, count: int = 3_000) -> list[Request]:
@@ -66,10 +68,17 @@ def windows(rows: list[Request]) -> list[tuple[Filter, list[Request]]]:
 
 
 class DetailsContract:
-    """For a class with the `store` fixture."""
+    """For a class with the fixtures `store` and `another`."""
 
-    def test_measures_of_days(self, store: EventStore) -> None:
-        for filter, rows in windows(fill(store)):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def days_of_details(cls, another: Callable[[], EventStore]) -> Days:
+        store = another()
+        return store, fill(store)
+
+    def test_measures_of_days(self, days_of_details: Days) -> None:
+        store, all_rows = days_of_details
+        for filter, rows in windows(all_rows):
             found = store.measures(filter)
             known = {
                 "cpu_us": [row["cpu_us"] for row in rows if row["cpu_us"] >= 0],
@@ -83,8 +92,9 @@ class DetailsContract:
                     exact = quantile(values, percent)
                     assert abs(answer - exact) <= max(1.0, 0.010_000_1 * exact)
 
-    def test_consumers_of_days(self, store: EventStore) -> None:
-        for filter, rows in windows(fill(store)):
+    def test_consumers_of_days(self, days_of_details: Days) -> None:
+        store, all_rows = days_of_details
+        for filter, rows in windows(all_rows):
             counts = Counter(row["consumer"] for row in rows if row["consumer"])
             times = Counter[str]()
             for row in rows:
@@ -100,8 +110,9 @@ class DetailsContract:
                     row["status"] == 500 for row in rows if row["consumer"] == one.consumer
                 )
 
-    def test_unmatched_paths_of_days(self, store: EventStore) -> None:
-        for filter, rows in windows(fill(store)):
+    def test_unmatched_paths_of_days(self, days_of_details: Days) -> None:
+        store, all_rows = days_of_details
+        for filter, rows in windows(all_rows):
             vain = [row for row in rows if row["operation"] == "GET "]
             found = store.unmatched(filter, 1_000)
             assert {one.path: one.requests for one in found} == Counter(row["path"] for row in vain)

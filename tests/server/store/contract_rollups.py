@@ -1,6 +1,9 @@
 """Windows of days, which coarse rollups answer: exact to the request, at any step and age."""
 
 import random
+from collections.abc import Callable
+
+import pytest
 
 from flask_performance.server.store.base import DAY_US, EventStore, Filter, Retention, Thresholds
 
@@ -48,10 +51,16 @@ def within(rows: list[Request], start_us: int, end_us: int) -> list[int]:
 
 
 class RollupsContract:
-    """For a class with the `store` fixture."""
+    """For a class with the fixtures `store` and `another`."""
 
-    def test_windows_of_days_are_exact(self, store: EventStore) -> None:
-        rows, chance = fill(store), random.Random(6)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def days(cls, another: Callable[[], EventStore]) -> tuple[EventStore, list[Request]]:
+        store = another()
+        return store, fill(store)
+
+    def test_windows_of_days_are_exact(self, days: tuple[EventStore, list[Request]]) -> None:
+        (store, rows), chance = days, random.Random(6)
         for _ in range(25):
             start_us, end_us = sorted(NOON_US + chance.randrange(DAYS * DAY_US) for _ in range(2))
             durations = within(rows, start_us, end_us)
@@ -65,11 +74,13 @@ class RollupsContract:
             assert sum(one.requests for one in store.operations(filter)) == len(durations)
             assert sum(one.requests for one in store.statuses(filter)) == len(durations)
 
-    def test_the_slowest_and_the_newest_of_days(self, store: EventStore) -> None:
+    def test_the_slowest_and_the_newest_of_days(
+        self, days: tuple[EventStore, list[Request]]
+    ) -> None:
         """Rollups may say where they lie; what is in none yet is found all the same, and nothing is
         lost between two pages."""
-        rows, chance = fill(store), random.Random(7)
-        for turn in range(24):
+        (store, rows), chance = days, random.Random(7)
+        for turn in range(12):
             start_us, end_us = NOON_US + chance.randrange(DAY_US), END_US - chance.randrange(DAY_US)
             method, _, route = ("GET", " ", chance.choice(ROUTES)) if turn % 2 else ("", "", "")
             status = chance.choice((None, "4xx", "500"))
@@ -116,8 +127,8 @@ class RollupsContract:
         assert [row.start_us for row in store.requests(filter, 10).rows] == starts
         assert {row.start_us for row in store.slowest(filter, 10)} == set(starts)
 
-    def test_every_step_of_days_is_exact(self, store: EventStore) -> None:
-        rows = fill(store)
+    def test_every_step_of_days_is_exact(self, days: tuple[EventStore, list[Request]]) -> None:
+        store, rows = days
         for step_us in STEPS_US:
             start_us, end_us = NOON_US + 1_234_567, END_US - 7_654_321
             filter = Filter(project_id=1, start_us=start_us, end_us=end_us)
