@@ -32,8 +32,6 @@ class Asking(EventStore):
 
     #: The threshold of a cell's operation, in the home's SQL.
     _own_threshold: ClassVar[str]
-    #: Whether a cell's operation is one of those that have a threshold of their own.
-    _is_own: ClassVar[str]
 
     @abstractmethod
     def _statement(self, name: str, **words: str) -> str:

@@ -37,4 +37,3 @@ OWN_THRESHOLD = (
     "coalesce(list_extract($own_us::bigint[], "
     "list_position($own_operations::integer[], operation_id)), $apdex_us)"
 )
-IS_OWN = "list_contains($own_operations::integer[], operation_id)"

@@ -15,7 +15,7 @@ from flask_performance.wire import OUTCOMES
 from .asking import Asking, Sql
 from .base import DAY_US, Filter, StoreUnavailableError
 from .block import OperationKey
-from .conditions import ENVIRONMENT_IS, IS_OWN, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
+from .conditions import ENVIRONMENT_IS, OWN_THRESHOLD, RELEASE_IS, SINGLE_TERMS, TERMS
 from .duckdb_paths import path_conditions, path_parameters
 from .queries import load, named
 from .rollups import OPERATIONS
@@ -61,7 +61,6 @@ class DuckDBAsking(Asking):
     """The ground that the questions stand on."""
 
     _own_threshold = OWN_THRESHOLD
-    _is_own = IS_OWN
     _connection: duckdb.DuckDBPyConnection
     _operations: dict[OperationKey, int]
     #: By project: single requests from before are deleted.

@@ -1,7 +1,7 @@
 """The questions about sets of requests, answered from rollups as far as they go, for every home."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,12 +26,14 @@ from .base import (
 from .statistics import (
     NOTHING,
     Columns,
+    counted,
     empty_point,
     grouped_points,
     grouped_stats,
     heatmap_of,
     judged_apart,
     regrouped,
+    together,
 )
 
 #: The tier of a table with requests.
@@ -41,7 +43,10 @@ Asked = tuple[Filter, int, int]
 #: So many answers are kept: those of a page and the period before it.
 MOST_KEPT: Final = 8
 #: Nobody asked for Apdex.
-NOT_JUDGED = Sql("", {})
+NOT_JUDGED = Sql("0", {})
+#: Groups of histograms, as expressions over a request's columns; of a status the outcome, too.
+BY_STATUS: Final = f"(status * {len(OUTCOMES)} + outcome)"
+BY_OPERATION: Final = "operation_id"
 
 
 class Reader(Asking):
@@ -53,40 +58,16 @@ class Reader(Asking):
     _last: tuple[tuple[Asked, Thresholds | None, Columns], ...] = ()
 
     def summary(self, filter: Filter, thresholds: Thresholds | None = None) -> Stats:
-        return grouped_stats(self._whole(filter, thresholds)).get(0, NOTHING)
+        return grouped_stats(together(self._whole(filter, thresholds))).get(0, NOTHING)
 
     def _whole(self, filter: Filter, thresholds: Thresholds | None = None) -> Columns:
-        """The histogram of a window. A verdict needs it, and the numbers beside it do."""
+        """The histograms of a window by status and outcome: the numbers of a page, its verdict and
+        its table of statuses are made of them."""
 
         def ask() -> Columns:
-            apart = self._apart("histogram", filter, thresholds, DAY_US, group="0")
-            return apart or self._histogram("0", filter, thresholds=thresholds)
+            return self._histogram(BY_STATUS, filter, thresholds=thresholds)
 
         return self._kept(filter, 0, thresholds, ask)
-
-    def _apart(
-        self, name: str, filter: Filter, thresholds: Thresholds | None, step_us: int, **words: str
-    ) -> Columns | None:
-        """An answer judged by operations' own thresholds, of a long window: those that have one are
-        asked apart, or all rows would have to be read operation by operation. None: no need to."""
-        long = filter.end_us - filter.start_us >= DAY_US and not filter.single
-        if thresholds is None or not long or (filter.method, filter.route) != (None, None):
-            return None
-        judged = self._judged(filter.project_id, thresholds)
-        if "operation_id" not in judged.sql:
-            return None
-        cells = self._cells(filter, step_us=step_us)
-        own = f"select * from ({cells.sql}) where {self._is_own}"  # noqa: S608  # nosec B608
-        apart = self._columns(
-            self._statement(name, judged=judged.sql, cells=own, **words),
-            cells.parameters | judged.parameters | {"step_us": step_us},
-        )
-        together = self._cells(filter, step_us=step_us, together=True)
-        whole = self._columns(
-            self._statement(name, judged="", cells=together.sql, **words),
-            together.parameters | {"step_us": step_us},
-        )
-        return judged_apart(whole, apart, thresholds.us)
 
     def _kept(
         self,
@@ -113,42 +94,86 @@ class Reader(Asking):
         filter: Filter,
         project_ids: Sequence[int] | None = None,
         thresholds: Thresholds | None = None,
+        step_us: int = DAY_US,
     ) -> Columns:
         """The histogram of every group, which is an expression over a request's columns."""
-        judged = NOT_JUDGED if thresholds is None else self._judged(filter.project_id, thresholds)
+        own = self._own(filter.project_id, thresholds)
+        if thresholds is not None and own and self._judges_apart(group, filter):
+            return self._judged_apart(group, filter, thresholds.us, own, step_us)
+        judged = self._judged(thresholds, own)
         # Operations' own thresholds need to know whose a request is, and where there are few
         # requests a threshold is met exactly as long as they are not put together.
-        exact = thresholds is not None and filter.end_us - filter.start_us < DAY_US
-        by_operation = exact or "operation_id" in f"{group} {judged.sql}"
-        cells = self._cells(filter, project_ids, together=not by_operation)
-        statement = self._statement("histogram", group=group, judged=judged.sql, cells=cells.sql)
-        return self._columns(statement, cells.parameters | judged.parameters)
+        short = filter.end_us - filter.start_us < step_us
+        exact = thresholds is not None and short
+        by_operation = exact or own or group == BY_OPERATION
+        cells = self._cells(filter, project_ids, step_us, together=not by_operation)
+        return self._counted(group, judged, cells, step_us)
 
-    def _judged(self, project_id: int, thresholds: Thresholds) -> Sql:
-        """The columns that count for Apdex."""
-        parameters: dict[str, Any] = {"apdex_us": thresholds.us}
-        own = {
-            id: us
-            for key, id in (self._operations_of([project_id]) if thresholds.own else {}).items()
-            for method, route, us in thresholds.own
-            if (key.method, key.route) == (method, route)
+    def _counted(self, group: str, judged: Sql, cells: Sql, step_us: int) -> Columns:
+        kind = self._statement("kind", judged=judged.sql)
+        statement = self._statement("histogram", group=group, kind=kind, cells=cells.sql)
+        parameters = cells.parameters | judged.parameters | {"step_us": step_us}
+        return counted(self._columns(statement, parameters), judged=judged is not NOT_JUDGED)
+
+    def _own(self, project_id: int, thresholds: Thresholds | None) -> dict[int, int]:
+        """Operations that have a threshold of their own, and which."""
+        own = {} if thresholds is None else {(one[0], one[1]): one[2] for one in thresholds.own}
+        ids = self._operations_of([project_id]) if own else {}
+        return {
+            id: own[key.method, key.route]
+            for key, id in ids.items()
+            if (key.method, key.route) in own
         }
+
+    def _judged(self, thresholds: Thresholds | None, own: Mapping[int, int]) -> Sql:
+        """How a cell is judged for Apdex, as a number."""
+        if thresholds is None:
+            return NOT_JUDGED
+        parameters: dict[str, Any] = {"apdex_us": thresholds.us}
         if not own:
-            return Sql(self._statement("apdex", threshold="$apdex_us"), parameters)
+            return Sql(self._judgement("$apdex_us", exact=True), parameters)
         parameters |= {"own_operations": list(own), "own_us": list(own.values())}
-        return Sql(self._statement("apdex", threshold=self._own_threshold), parameters)
+        return Sql(self._judgement(self._own_threshold, exact=True), parameters)
+
+    def _judgement(self, threshold: str, *, exact: bool) -> str:
+        """`exact`: the only request of a cell counts by its own duration, not by its bucket."""
+        return self._statement("apdex", threshold=threshold, alone="1 = 1" if exact else "1 = 0")
+
+    def _judges_apart(self, group: str, filter: Filter) -> bool:
+        """Whether operations with thresholds of their own are asked apart: in a long window, or
+        all rows would have to be read operation by operation."""
+        long = filter.end_us - filter.start_us >= DAY_US and not filter.single
+        return long and (filter.method, filter.route) == (None, None) and group != BY_OPERATION
+
+    def _judged_apart(
+        self, group: str, filter: Filter, us: int, own: Mapping[int, int], step_us: int
+    ) -> Columns:
+        """All are judged by the project's threshold, by their bucket alone; then those that have
+        another one are told apart, and judged by it."""
+        usual = Sql(self._judgement("$apdex_us", exact=False), {"apdex_us": us})
+        cells = self._cells(filter, step_us=step_us, together=True)
+        whole = self._counted(group, usual, cells, step_us)
+        cells = self._cells(filter, step_us=step_us)
+        words = {"usual": usual.sql, "own": self._judgement(self._own_threshold, exact=False)}
+        apart = self._columns(
+            self._statement("apart", group=group, cells=cells.sql, **words),
+            cells.parameters
+            | usual.parameters
+            | {"own_operations": list(own), "own_us": list(own.values()), "step_us": step_us},
+        )
+        return judged_apart(whole, apart)
 
     def operations(
         self, filter: Filter, thresholds: Thresholds | None = None
     ) -> list[OperationStats]:
-        columns = self._histogram("operation_id", filter, thresholds=thresholds)
+        columns = self._histogram(BY_OPERATION, filter, thresholds=thresholds)
         return self._operation_stats(columns, [filter.project_id])[filter.project_id]
 
     def operations_of(
         self, project_ids: Sequence[int], start_us: int, end_us: int
     ) -> dict[int, list[OperationStats]]:
         filter = Filter(project_id=0, start_us=start_us, end_us=end_us)
-        columns = self._histogram("operation_id", filter, project_ids)
+        columns = self._histogram(BY_OPERATION, filter, project_ids)
         return self._operation_stats(columns, project_ids)
 
     def _operation_stats(
@@ -214,7 +239,7 @@ class Reader(Asking):
         first, last = filter.start_us // step_us, (filter.end_us - 1) // step_us
         if first < last:
             return heatmap_of(self._steps(filter, step_us))
-        columns = self._whole(filter)
+        columns = together(self._whole(filter))
         starts_us = np.full(len(columns["bucket"]), first * step_us)
         return heatmap_of(columns | {"group": starts_us})
 
@@ -222,17 +247,9 @@ class Reader(Asking):
         """The histogram of every step: of a page's questions the dearest."""
 
         def ask() -> Columns:
-            if apart := self._apart("series", filter, thresholds, step_us):
-                return apart
-            judged = NOT_JUDGED if thresholds is None else self._judged(project_id, thresholds)
-            together = "operation_id" not in judged.sql
-            cells = self._cells(filter, step_us=step_us, together=together)
-            return self._columns(
-                self._statement("series", judged=judged.sql, cells=cells.sql),
-                cells.parameters | judged.parameters | {"step_us": step_us},
-            )
+            group = self._statement("step")
+            return self._histogram(group, filter, thresholds=thresholds, step_us=step_us)
 
-        project_id = filter.project_id
         return self._kept(filter, step_us, thresholds, ask)
 
     def ledger(self, filter: Filter) -> LedgerTotals:
@@ -326,14 +343,13 @@ class Reader(Asking):
         return {project_id for (project_id,) in self._rows(self._statement("project_ids"))}
 
     def statuses(self, filter: Filter) -> list[StatusStats]:
-        groups = grouped_stats(self._histogram(f"status * {len(OUTCOMES)} + outcome", filter))
         found = [
             StatusStats(
-                **msgspec.structs.asdict(stats),
+                **(msgspec.structs.asdict(stats) | {"satisfied": None, "tolerated": None}),
                 status=group // len(OUTCOMES),
                 outcome=OUTCOMES[group % len(OUTCOMES)],
             )
-            for group, stats in groups.items()
+            for group, stats in grouped_stats(self._whole(filter)).items()
         ]
         return sorted(found, key=lambda one: (-one.requests, one.status, one.outcome))
 

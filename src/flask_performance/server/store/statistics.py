@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from .base import Heatmap, Point, Spread, Stats
-from .latency import Numbers, durations_of, quantiles
+from .latency import Numbers, quantiles
 
 NOTHING: Final = Stats(requests=0, errors=0, duration_us=0, p50_us=None, p95_us=None, p99_us=None)
 
@@ -18,14 +18,17 @@ Columns = dict[str, Any]
 ZERO_BELOW: Final = 0.98
 
 COUNTS: Final = ("requests", "errors", "duration_us")  # the last in double, see sql/schema.sql
-#: More than there are: a place is a group's number times this, and the bucket.
-BUCKETS: Final = 4096
 #: Only where Apdex was asked for.
 JUDGED: Final = ("satisfied", "tolerated")
-KINDS: Final = (
+#: The answers that `sql/kind.sql` numbers, each three times: as it is judged for Apdex, neither,
+#: satisfied or tolerated. Those who left early are numbered twice, the last time those who left an
+#: error.
+ANSWERS: Final = (
     "informational", "success", "redirect", "client_error", "server_error", "disconnected",
+    "disconnected",
 )  # fmt: skip
-STEP_COUNTS: Final = (*KINDS, "errors")
+ERRORS: Final = (4, 6)
+STEP_COUNTS: Final = (*dict.fromkeys(ANSWERS), "errors")
 
 
 def grouped_stats(columns: Columns) -> dict[int, Stats]:
@@ -69,26 +72,65 @@ def empty_point(start_us: int, *, judged: bool) -> Point:
     )
 
 
-def judged_apart(columns: Columns, apart: Columns, threshold_us: int) -> Columns:
-    """All requests judged for Apdex: those `apart` are judged already, the others here."""
-    groups = np.union1d(columns["group"], apart["group"])
-    places, own = (
-        np.searchsorted(groups, some["group"]) * BUCKETS + some["bucket"].astype("i8")
-        for some in (columns, apart)
-    )
-    _, here, there = np.intersect1d(places, own, return_indices=True)
-    rest = {name: columns[name].copy() for name in COUNTS}
-    satisfied, tolerated = (np.zeros(len(places), dtype="i8") for _ in JUDGED)
-    for name in COUNTS:
-        rest[name][here] -= apart[name][there]
-    satisfied[here] += apart["satisfied"][there]
-    tolerated[here] += apart["tolerated"][there]
-    good = np.maximum(rest["requests"] - rest["errors"], 0)
-    stand_for = durations_of(columns["bucket"].astype(float))
-    typical = np.where(rest["requests"] == 1, rest["duration_us"], stand_for)
-    satisfied += np.where(typical <= threshold_us, good, 0)
-    tolerated += np.where((typical > threshold_us) & (typical <= 4 * threshold_us), good, 0)
-    return columns | {"satisfied": satisfied, "tolerated": tolerated}
+def counted(columns: Columns, *, judged: bool) -> Columns:
+    """The histograms of `sql/histogram.sql` alone, by group and bucket: what a group counts beside
+    its requests stands in its first row, so that sums over its rows are those of the group."""
+    counts = columns["kind"] >= 0
+    found = {name: columns[name][~counts] for name in ("group", "bucket", "requests")}
+    found["duration_us"] = columns["duration_us"][~counts]
+    order = np.lexsort((found["bucket"], found["group"]))
+    found = {name: column[order] for name, column in found.items()}
+    starts = _starts(found["group"])
+    keys = found["group"][starts]
+    table = np.zeros((len(keys), len(ANSWERS), 1 + len(JUDGED)), dtype="i8")
+    answers, judgements = np.divmod(columns["kind"][counts], 1 + len(JUDGED))
+    places = np.searchsorted(keys, columns["group"][counts])
+    table[places, answers, judgements] = columns["requests"][counts]
+    by_answer = table.sum(axis=2)
+    sums = {
+        name: by_answer[:, [place for place, one in enumerate(ANSWERS) if one == name]].sum(axis=1)
+        for name in dict.fromkeys(ANSWERS)
+    } | {"errors": by_answer[:, ERRORS].sum(axis=1)}
+    if judged:
+        sums |= {name: table[:, :, 1 + place].sum(axis=1) for place, name in enumerate(JUDGED)}
+    for name, numbers in sums.items():
+        found[name] = np.zeros(len(order), dtype="i8")
+        found[name][starts] = numbers
+    return found
+
+
+def together(columns: Columns) -> Columns:
+    """The histogram of all groups."""
+    order = np.argsort(columns["bucket"], kind="stable")
+    buckets = columns["bucket"][order]
+    starts = _starts(buckets)
+    if not len(starts):
+        return columns
+    sums = {
+        name: np.add.reduceat(column[order], starts)
+        for name, column in columns.items()
+        if name not in ("group", "bucket")
+    }
+    return sums | {"group": np.zeros(len(starts), dtype="i8"), "bucket": buckets[starts]}
+
+
+def judged_apart(columns: Columns, apart: Columns) -> Columns:
+    """All requests judged for Apdex: `columns` by the project's threshold; `apart` says of those
+    with a threshold of their own how they are judged by it (`own`), and are in `columns`
+    (`usual`)."""
+    starts = _starts(columns["group"])
+    places = starts[np.searchsorted(columns["group"][starts], apart["group"])]
+    judged = {name: columns[name].copy() for name in JUDGED}
+    for number, name in enumerate(JUDGED, 1):
+        for by, sign in (("own", 1), ("usual", -1)):
+            so = apart[by] == number
+            np.add.at(judged[name], places[so], sign * apart["requests"][so])
+    return columns | judged
+
+
+def _starts(keys: Numbers) -> Numbers:
+    """Where each run of equal keys begins."""
+    return np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]][: len(keys)])
 
 
 def _groups(
@@ -98,7 +140,7 @@ def _groups(
     keys: Numbers = columns["group"]
     if not len(keys):
         return []
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    starts = _starts(keys)
     histograms = (columns[name] for name in ("bucket", "requests", "duration_us"))
     quantile_rows = quantiles(starts, *histograms).tolist()
     sums = {name: np.add.reduceat(columns[name], starts).tolist() for name in names}

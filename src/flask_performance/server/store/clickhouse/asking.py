@@ -48,7 +48,6 @@ class ClickHouseAsking(Asking):
     """The ground that the questions stand on."""
 
     _own_threshold = "transform(operation_id, $own_operations, $own_us, $apdex_us)"
-    _is_own = "has($own_operations, operation_id)"
     _engine: Engine
     _attempts: Attempts
     #: What stands for `system.parts` of all shards.

@@ -22,7 +22,7 @@ BUCKET: Final = "if({0} > 1, toInt16(ceil(log({0}) / " + repr(LN_GAMMA) + ")), t
 VAIN: Final = "(status in (308, 405) or (status >= 300 and operation_id {}))"
 #: What all statements may say.
 WORDS: Final = {
-    "typical": f"if(n = 1, us, 2 * pow({GAMMA!r}, bucket) / {GAMMA + 1!r})",
+    "middle": f"2 * pow({GAMMA!r}, bucket) / {GAMMA + 1!r}",
     "bucket_of_queue": BUCKET.format("queue_us"),
     "bucket_of_value": BUCKET.format("value"),
     # Identifies a path that was asked for in vain, in a sketch.

@@ -1,11 +1,5 @@
--- Of requests that are no errors: how many took up to @threshold, and how many up to four times as long. A cell of
--- several requests counts by its bucket, the only one of them by its own duration.
-coalesce(sum(requests) filter (
-    status < 500 and outcome <> 2 and if(requests = 1, duration_us <= @threshold, bucket <= @within)
-), 0)::bigint as satisfied,
-coalesce(sum(requests) filter (
-    status < 500 and outcome <> 2 and if(
-        requests = 1, duration_us > @threshold and duration_us <= 4 * @threshold,
-        bucket > @within and bucket <= @fourfold
-    )
-), 0)::bigint as tolerated,
+-- How a cell is judged: 1, if it took up to @threshold, and 2, if up to four times as long; 0 is neither, and an
+-- error. A cell of several requests is judged by its bucket, the only one of them by its own duration, if @alone.
+case when status >= 500 or outcome = 2 then 0
+     when @alone and requests = 1 then if(duration_us <= @threshold, 1, if(duration_us <= 4 * @threshold, 2, 0))
+     else if(bucket <= @within, 1, if(bucket <= @fourfold, 2, 0)) end

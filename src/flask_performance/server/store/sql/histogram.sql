@@ -1,7 +1,6 @@
--- Requests of the window by latency bucket, for every group.
-select @group as "group", bucket, sum(requests)::bigint as requests,
-       coalesce(sum(requests) filter (status >= 500 or outcome = 2), 0)::bigint as errors,
-       @judged
+-- Requests of the window: of every group by latency bucket (kind -1), and by kind. Two small tables from one pass
+-- over the cells cost a third of what one with a sum for each kind does.
+select @group as "group", coalesce(c.bucket, 0) as bucket, coalesce(c.kind, -1) as kind, sum(requests)::bigint as requests,
        sum(duration_us)::double as duration_us
-from (@cells)
-group by "group", bucket order by "group", bucket
+from (select *, @kind as kind from (@cells)) c
+group by grouping sets (("group", c.bucket), ("group", c.kind))
