@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -67,6 +68,22 @@ def everything(store: EventStore, filter: Filter, limit: int) -> list[RequestRow
         assert len(page.rows) == limit
 
 
+def at_stages(*stages: str) -> Any:
+    """The fixture of a filled store that is only asked: at all stages of a home's upkeep."""
+
+    @pytest.fixture(scope="class", params=stages)
+    @classmethod
+    def world_and_store(
+        cls: type["StoreContract"],
+        request: pytest.FixtureRequest,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> Iterator[tuple[World, EventStore]]:
+        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
+            yield asked
+
+    return world_and_store
+
+
 class StoreContract(ABC):
     @classmethod
     @abstractmethod
@@ -105,14 +122,7 @@ class StoreContract(ABC):
 
     # -- answers against the naive model ---------------------------------------------------------
 
-    @pytest.fixture(scope="class", params=STAGES)
-    @classmethod
-    def world_and_store(
-        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[tuple[World, EventStore]]:
-        """A filled store that is only asked."""
-        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
-            yield asked
+    world_and_store = at_stages(*STAGES)
 
     @classmethod
     @contextmanager

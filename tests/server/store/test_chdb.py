@@ -1,7 +1,6 @@
 """The contract on the engine of ClickHouse's current release, with the same SQL."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,15 @@ from flask_performance.server.store.clickhouse import ClickHouseStore
 from flask_performance.server.store.clickhouse.layout import Layout
 from tests.support.chdb import ChdbEngine
 
+from .contract import at_stages
 from .every_contract import EveryContract
-from .model import World
 
 
 @pytest.mark.slow
 class TestChdb(EveryContract):
     """The contract of every home. (Upkeep has fewer stages here.)"""
 
-    @pytest.fixture(scope="class", params=("half rolled",))
-    @classmethod
-    def world_and_store(
-        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[tuple[World, EventStore]]:
-        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
-            yield asked
+    world_and_store = at_stages("half rolled")
 
     @classmethod
     def open(cls, folder: Path) -> EventStore:

@@ -13,7 +13,7 @@ import pytest
 
 from flask_performance.server.app import platform
 from flask_performance.server.settings import Settings, SettingsError
-from flask_performance.server.store.base import EventStore, StoreUnavailableError
+from flask_performance.server.store.base import DAY_US, EventStore, Retention, StoreUnavailableError
 from flask_performance.server.store.block import Block
 from flask_performance.server.store.clickhouse import ClickHouseStore, attempts
 from flask_performance.server.store.clickhouse.address import Address
@@ -25,10 +25,10 @@ from tests.support.clickhouse import ClickHouseServer, clickhouse_server
 from tests.support.waiting import free_port
 
 from .builders import NOON_US, block
-from .contract import DAY
+from .contract import DAY, at_stages
 from .dying import Dying
 from .every_contract import EveryContract
-from .model import MINUTE_US, World
+from .model import MINUTE_US
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,13 +40,7 @@ def _server_of_the_contract(server: ClickHouseServer) -> None:
 class TestClickHouse(EveryContract):
     """The contract of every home. (Upkeep has fewer stages here.)"""
 
-    @pytest.fixture(scope="class", params=("fresh", "half rolled", "reopened"))
-    @classmethod
-    def world_and_store(
-        cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[tuple[World, EventStore]]:
-        with cls.asked(request.param, tmp_path_factory.mktemp("store")) as asked:
-            yield asked
+    world_and_store = at_stages("fresh", "half rolled", "reopened")
 
     server: ClassVar[ClickHouseServer]
 
@@ -276,6 +270,35 @@ def test_a_batch_of_which_nothing_counts_is_not_known(store: ClickHouseStore, ur
     assert not store.has_batch(1, "a" * 32, 1)
     store.append(some(id="a" * 32))
     assert store.has_batch(1, "a" * 32, 1)
+
+
+# -- what is kept --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_days_that_are_too_old_as_a_whole_are_dropped(store: ClickHouseStore, url: str) -> None:
+    """Nothing is deleted row by row, but where a project keeps the rest of the day."""
+    kept = {1: Retention(raw_days=2, minutes_days=5, hours_days=9)}
+    kept[2] = Retention(raw_days=4, minutes_days=9, hours_days=9)
+    asked = "select count() from system.mutations where database = currentDatabase()"
+    with contextlib.closing(Layout.of(Address.of(url))) as layout:
+
+        def mutations() -> int:
+            return int(layout.engine.ask(asked)[1][0][0])
+
+        store.append(block([{"start_us": NOON_US + place * MINUTE_US} for place in range(9)]))
+        store.roll()
+        store.forget(NOON_US + 2 * DAY_US + 5 * MINUTE_US, kept)
+        assert (mutations(), len(store.requests(DAY, 10).rows)) == (0, 9), "the day is not over"
+        store.forget(NOON_US + 2 * DAY_US + 9 * MINUTE_US, kept)
+        assert (mutations(), len(store.requests(DAY, 10).rows)) == (0, 0)
+        assert store.summary(DAY).requests == 9
+        store.append(block([{"start_us": NOON_US}], number=2, sent_total=10))
+        store.append(block([{"start_us": NOON_US}], project_id=2))
+        store.roll()
+        store.forget(NOON_US + 2 * DAY_US + 9 * MINUTE_US, kept)
+        assert mutations() == 1, "the other project has two days left"
+        assert store.rows()["raw"] == 1
 
 
 # -- a server that is away -----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from flask_performance.server.settings import SettingsError
 from flask_performance.server.store.clickhouse import ClickHouseStore
 from tests.cluster import drill
 from tests.support.clickhouse_cluster import ClickHouseCluster, clickhouse_cluster
+from tests.support.waiting import wait_for
 
 from .contract import DAY
 from .model import World, assert_stats
@@ -45,6 +46,23 @@ def test_a_cluster_answers_like_a_server(cluster: ClickHouseCluster) -> None:
         store.delete_project(2)
         assert store.project_ids() == {1}
         assert store.rows()["raw"] == len([row for row in world.rows if row.project_id == 1])
+
+
+def test_a_server_that_is_away_keeps_nobody_from_starting(cluster: ClickHouseCluster) -> None:
+    """Only `migrate` needs them all; who comes back gets its tables, and what it missed."""
+    away = cluster.shards[0][1]
+    away.kill()
+    url = cluster.url("late")
+    with contextlib.closing(ClickHouseStore.open(url)) as store:
+        store.append(World(4).batch(50))
+        assert store.rows()["raw"] == 50
+    with pytest.raises(SettingsError, match=f"ClickHouse at .*{away.port}.* does not answer"):
+        ClickHouseStore.open(url, everywhere=True)
+    away.start()
+    ClickHouseStore.open(url, everywhere=True).close()
+    asked = "select count() from late.request_local"
+    twin = cluster.shards[0][0].ask(asked)
+    wait_for(lambda: away.ask(asked) == twin, 60, "the replica that came back")
 
 
 def test_replicas_and_a_shard_die_under_load(cluster: ClickHouseCluster) -> None:

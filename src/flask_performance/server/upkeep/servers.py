@@ -135,7 +135,7 @@ def migrate(settings: Settings) -> Iterator[str]:
         yield f"The accounts have the tables of revision {database.revisions()[-1]}."
         stack.enter_context(_in_turn(settings))
         try:
-            open_store(settings).close()
+            open_store(settings, everywhere=True).close()
         except StoreUnavailableError as error:
             raise UpkeepError(f"The event store does not answer: {error}") from error
         yield "The event store has its tables."

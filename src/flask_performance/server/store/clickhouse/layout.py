@@ -1,5 +1,6 @@
 """How the tables lie: on one server, or replicated and sharded over a cluster."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from .cluster import Cluster
 from .engine import Engine, Server, sentence
 from .schema import alone
 
+log = logging.getLogger(__name__)
 #: For every question. A join finds null, not a default, where there is nothing.
 SETTINGS: Final = {"join_use_nulls": 1}
 
@@ -33,12 +35,13 @@ class Layout:
     database: str = ""
 
     @classmethod
-    def of(cls, address: Address) -> "Layout":
-        """Creates what is missing. Raises SettingsError."""
+    def of(cls, address: Address, *, everywhere: bool = False) -> "Layout":
+        """Creates what is missing. Raises SettingsError; of a cluster where none of its servers
+        answers, or not `everywhere`."""
         try:
             if address.cluster is None:
                 return cls._on_a_server(address)
-            return cls._on_a_cluster(Cluster.of(address))
+            return cls._on_a_cluster(Cluster.of(address), everywhere)
         except (errors.Error, StoreUnavailableError) as error:
             raise SettingsError(
                 f"ClickHouse at {address} cannot be used: {sentence(error)}"
@@ -53,12 +56,23 @@ class Layout:
         return layout
 
     @classmethod
-    def _on_a_cluster(cls, cluster: Cluster) -> "Layout":
+    def _on_a_cluster(cls, cluster: Cluster, everywhere: bool) -> "Layout":
+        """Server by server, which says whose turn it was when one did not answer, and needs no
+        queue of statements such as ON CLUSTER has."""
+        away: dict[Address, StoreUnavailableError] = {}
         for node in cluster.nodes:
-            create_database(node)
-            with closing(Server(node)) as server:
-                for table in cluster.tables():
-                    server.do(table)
+            try:
+                cls._create_on(node, cluster)
+            except StoreUnavailableError as error:
+                away[node] = error
+        if away and (everywhere or len(away) == len(cluster.nodes)):
+            raise next(iter(away.values()))
+        for node, reason in away.items():
+            log.warning(
+                "ClickHouse at %(node)s does not answer (%(error)s). If tables are missing there, "
+                "`flask-performance migrate` makes them when it is back.",
+                {"node": str(node), "error": sentence(reason)},
+            )
         return cls(
             cluster.engine(SETTINGS),
             [Server(shard) for shard in cluster.shards],
@@ -66,6 +80,13 @@ class Layout:
             parts=f"cluster('{cluster.name}', system, parts)",
             database=cluster.address.database,
         )
+
+    @staticmethod
+    def _create_on(node: Address, cluster: Cluster) -> None:
+        create_database(node)
+        with closing(Server(node)) as server:
+            for table in cluster.tables():
+                server.do(table)
 
     def create(self) -> None:
         """On a single engine. Safe twice, and by two at once."""

@@ -36,9 +36,10 @@ class ClickHouseStore(ClickHouseDetailed, ProcessReader):
         self._forget_memory()
 
     @classmethod
-    def open(cls, url: str) -> "ClickHouseStore":
-        """Raises SettingsError where the URL or what answers there is not usable."""
-        return cls(Layout.of(Address.of(url)))
+    def open(cls, url: str, *, everywhere: bool = False) -> "ClickHouseStore":
+        """Raises SettingsError where the URL or what answers there is not usable. `everywhere`: all
+        servers of a cluster have to be there."""
+        return cls(Layout.of(Address.of(url), everywhere=everywhere))
 
     def _forget_memory(self) -> None:
         """What is written already; it only saves writing it again."""

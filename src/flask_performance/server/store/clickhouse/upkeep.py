@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from flask_performance.server.store.base import DAY_US, LEDGER_DAYS, Retention
@@ -17,6 +18,7 @@ from flask_performance.server.store.rollups import BY_OPERATION, OPERATIONS, ROL
 
 from .attempts import A_SECOND, COPIED_BELOW, ROLL, Attempts, State, day_of, number_now
 from .layout import Layout
+from .partitions import DAILY, drop_days
 from .queries import VAIN, filled, statement
 
 #: What is coarser than minutes is made of them so often (seconds).
@@ -107,36 +109,68 @@ class Upkeep:
             state = self._attempts.state()
             if state.minutes > state.upto:
                 self._roll(self._roll_coarse)
+        waiting = self._drop_days(now_us, kept)
         for project_id, retention in kept.items():
             state = self._attempts.state()
-            if self._forget_requests(project_id, now_us, retention, state):
+            if self._forget_requests(project_id, now_us, retention, state, waiting):
                 self.note_changes({project_id})
 
+    def _drop_days(self, now_us: int, kept: Mapping[int, Retention]) -> dict[str, tuple[str, ...]]:
+        """Drop what is too old as a whole; of each table the days that will be so soon."""
+        state = self._attempts.state()
+        waits = {day_of(one) for one in (*state.unfinished, *(one.attempt for one in state.fresh))}
+        if state.minutes > state.upto:
+            # Some minutes are in nothing coarser yet.
+            length = (day_of(state.minutes) - day_of(state.upto)).days
+            waits |= {day_of(state.minutes) - timedelta(days=place) for place in range(length + 1)}
+        waiting = {}
+        for table in DAILY:
+            days = (
+                (id, one.raw_days if table == "request" else one.minutes_days)
+                for id, one in kept.items()
+            )
+            before_us = {id: now_us - days_kept * DAY_US for id, days_kept in days}
+            dropped = drop_days(self._layout, table, before_us, waits)
+            if table == "request":
+                for project_id in dropped.projects:
+                    self._note_raw_from(project_id, before_us[project_id])
+            self.note_changes(dropped.projects)
+            waiting[table] = dropped.waiting
+        return waiting
+
     def _forget_requests(
-        self, project_id: int, now_us: int, retention: Retention, state: State
+        self,
+        project_id: int,
+        now_us: int,
+        retention: Retention,
+        state: State,
+        waiting: Mapping[str, tuple[str, ...]],
     ) -> bool:
         """Whether there was anything to delete."""
         mine = f"project_id = {project_id}"
         days_of = {"minutes": retention.minutes_days, "hours": retention.hours_days}
         raw_us = now_us - retention.raw_days * DAY_US
-        waiting = (*(one.attempt for one in state.fresh), *state.unfinished)
+        open_ = (*(one.attempt for one in state.fresh), *state.unfinished)
         rolled = filled(
             "(bitShiftRight(id, 20) < $copied or bitShiftRight(id, 20) <= $newest) "
-            "and bitShiftRight(id, 20) not in $waiting",
-            {"copied": COPIED_BELOW, "newest": state.newest, "waiting": waiting},
+            "and bitShiftRight(id, 20) not in $open",
+            {"copied": COPIED_BELOW, "newest": state.newest, "open": open_},
         )
-        changed = self._delete("request", f"{mine} and start_us < {raw_us} and {rolled}")
+        old = f"{mine} and start_us < {raw_us}{_but(waiting['request'])}"
+        changed = self._delete("request", f"{old} and {rolled}")
         if changed:
             self._note_raw_from(project_id, raw_us)
         for rollup in ROLLUPS:
-            # A step is kept until all of it is too old, and minutes until hours have them.
-            before_us = rollup.whole_us(now_us - days_of[rollup.tier] * DAY_US)
+            # A step is kept until all of it is too old, and minutes until hours have them. What has
+            # a partition a month is deleted from once a day.
+            whole_us = max(rollup.width_us, 0 if rollup.table in DAILY else DAY_US)
+            before_us = (now_us - days_of[rollup.tier] * DAY_US) // whole_us * whole_us
             upto = f" and roll <= {state.upto}" if rollup is FINEST else ""
-            changed |= self._delete(rollup.table, f"{mine} and start_us < {before_us}{upto}")
-        minutes_us = now_us - retention.minutes_days * DAY_US
+            but = _but(waiting.get(rollup.table, ()))
+            changed |= self._delete(rollup.table, f"{mine} and start_us < {before_us}{upto}{but}")
+        minutes_us = (now_us - retention.minutes_days * DAY_US) // DAY_US * DAY_US
         for table in DETAILS.values():
-            whole_us = minutes_us // WIDTH_US * WIDTH_US
-            changed |= self._delete(table, f"{mine} and start_us < {whole_us}")
+            changed |= self._delete(table, f"{mine} and start_us < {minutes_us}")
         changed |= self._delete("process", f"{mine} and at_us < {minutes_us}")
         ledger_us = now_us - max(retention.hours_days, LEDGER_DAYS) * DAY_US
         return self._forget_silent(project_id, ledger_us) | changed
@@ -191,3 +225,8 @@ class Upkeep:
         old = number_now() - REMEMBERED * 86_400 * A_SECOND
         for table in ("begun", "commit"):
             self._delete(table, f"attempt < {old} and attempt < {self._attempts.state().upto}")
+
+
+def _but(days: tuple[str, ...]) -> str:
+    """A condition: not what was stored on these days."""
+    return "".join(f" and day <> '{day}'" for day in days)
