@@ -71,7 +71,8 @@ def everything(store: EventStore, filter: Filter, limit: int) -> list[RequestRow
 def at_stages(*stages: str) -> Any:
     """The fixture of a filled store that is only asked: at all stages of a home's upkeep."""
 
-    @pytest.fixture(scope="class", params=stages)
+    # It becomes a method of the class that calls this.
+    @pytest.fixture(scope="class", params=stages)  # type: ignore[misc]
     @classmethod
     def world_and_store(
         cls: type["StoreContract"],
