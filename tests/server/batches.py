@@ -4,6 +4,8 @@ import gzip
 import json
 from typing import Any
 
+import msgspec
+
 START_US = 1_763_726_400_000_000
 
 
@@ -45,3 +47,8 @@ def body(document: Any) -> bytes:
 
 def zipped(document: Any) -> bytes:
     return gzip.compress(body(document))
+
+
+def plain(message: Any) -> Any:
+    """A decoded message as JSON has it; in columns of numbers -1 stands for what is not known."""
+    return msgspec.to_builtins(message, enc_hook=lambda column: column.tolist())

@@ -4,14 +4,17 @@ The collector uses it to refuse, ingest to read; neither trusts what it has not 
 Formats: `docs/wire-format.md`, version 1 and the single request of the 2019 client.
 """
 
-import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
+import numpy as np
+from isal import isal_zlib
 from msgspec import Meta, Struct
 
 from flask_performance.wire import MAX_DECODED, MAX_REQUESTS, MAX_RULES, OUTCOMES, VERSION
+
+from .numbers import Numbers, from_list, read_numbers
 
 #: The end of the year 9999, in microseconds: what a `datetime` can still show.
 MAX_TIME_US: Final = 253_402_300_799_999_999
@@ -44,9 +47,6 @@ Duration = Annotated[int, Meta(ge=0, le=MAX_DURATION_US)]
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME_US)]
 Status = Annotated[int, Meta(ge=100, le=599)]
-Place = Annotated[int, Meta(ge=0, le=MAX_REQUESTS)]
-Durations = list[Duration | None] | None
-Sizes = list[Size | None] | None
 Texts = list[str | None] | None
 
 
@@ -88,17 +88,19 @@ class Operation(Struct, frozen=True):
 
 
 class Requests(Struct, frozen=True):
-    start_us: Annotated[list[Time], Meta(max_length=MAX_REQUESTS)]
-    duration_us: list[Duration]
-    operation: list[Place]
-    status: list[Status]
-    outcome: list[Annotated[int, Meta(ge=0, lt=len(OUTCOMES))]] | None = None
+    """The columns of a batch, of equal length. Of numbers -1 is one that is not known."""
+
+    start_us: Numbers
+    duration_us: Numbers
+    operation: Numbers
+    status: Numbers
+    outcome: Numbers | None = None
     path: Texts = None
-    first_byte_us: Durations = None
-    request_bytes: Sizes = None
-    response_bytes: Sizes = None
-    cpu_us: Durations = None
-    queue_us: Durations = None
+    first_byte_us: Numbers | None = None
+    request_bytes: Numbers | None = None
+    response_bytes: Numbers | None = None
+    cpu_us: Numbers | None = None
+    queue_us: Numbers | None = None
     exception: Texts = None
     trace_id: Texts = None
     consumer: Texts = None
@@ -132,8 +134,8 @@ class Routes(Struct, frozen=True, omit_defaults=True):
     app: str | None = None
 
 
-class Batch(Struct, frozen=True):
-    """What a client of version 1 posts. Members it has beyond these are skipped."""
+class Head(Struct, frozen=True):
+    """What a batch says beside its requests."""
 
     version: Literal[1]
     instance: Instance
@@ -141,11 +143,16 @@ class Batch(Struct, frozen=True):
     sent_us: Time
     ledger: Ledger
     operations: Annotated[list[Operation], Meta(max_length=MAX_REQUESTS)]
-    requests: Requests
     overhead: Overhead | None = None
     process: Process | None = None
     routes: Routes | None = None
     final: bool = False
+
+
+class Batch(Head, frozen=True, kw_only=True):
+    """What a client of version 1 posts. Members it has beyond these are skipped."""
+
+    requests: Requests
 
 
 class Single(Struct, frozen=True):
@@ -202,44 +209,91 @@ class Outline(Struct, frozen=True):
         return len(self.requests.start_us)
 
 
-TEXT_COLUMNS: Final = frozenset(("path", "exception", "trace_id", "consumer"))
+class Kind(NamedTuple):
+    """What a column may hold."""
+
+    decoder: msgspec.json.Decoder[Any]
+    most: int | None = None  # None: it is a column of texts
+    least: int = 0
+    nulls: bool = False
+
+
+def _numbers(most: int, least: int = 0, *, nulls: bool = False) -> Kind:
+    number = Annotated[int, Meta(ge=least, le=most)]
+    values: Any = list[number | None] if nulls else list[number]
+    return Kind(msgspec.json.Decoder(values), most, least, nulls)
+
+
+_DURATIONS: Final = _numbers(MAX_DURATION_US, nulls=True)
+_SIZES: Final = _numbers(MAX_SIZE, nulls=True)
+_TEXTS: Final = Kind(msgspec.json.Decoder(list[str | None]))
+#: The columns of a batch; the first four are in every one.
+KINDS: Final[dict[str, Kind]] = {
+    "start_us": _numbers(MAX_TIME_US),
+    "duration_us": _numbers(MAX_DURATION_US),
+    "operation": _numbers(MAX_REQUESTS),
+    "status": _numbers(599, 100),
+    "outcome": _numbers(len(OUTCOMES) - 1),
+    "path": _TEXTS,
+    "first_byte_us": _DURATIONS,
+    "request_bytes": _SIZES,
+    "response_bytes": _SIZES,
+    "cpu_us": _DURATIONS,
+    "queue_us": _DURATIONS,
+    "exception": _TEXTS,
+    "trace_id": _TEXTS,
+    "consumer": _TEXTS,
+}
 #: The columns as they stand in a body, undecoded.
 RawColumns: Any = msgspec.defstruct(
     "RawColumns",
-    [(name, msgspec.Raw, msgspec.Raw()) for name in Requests.__struct_fields__],
+    [
+        (name, msgspec.Raw) if place < 4 else (name, msgspec.Raw, msgspec.Raw())
+        for place, name in enumerate(KINDS)
+    ],
     frozen=True,
 )
 
 
+class Body(Head, frozen=True, kw_only=True):
+    """A batch whose columns are still to be decoded."""
+
+    requests: RawColumns
+
+
 class Long(Struct, frozen=True):
-    """The members of a batch that may be long, undecoded."""
+    """The other members of a batch that may be long, undecoded."""
 
     class Ledger(Struct, frozen=True):
         dropped: msgspec.Raw = msgspec.Raw()
 
     ledger: Ledger = Ledger()
-    requests: RawColumns = RawColumns()
     routes: msgspec.Raw = msgspec.Raw()
 
 
-_batch = msgspec.json.Decoder(Batch)
+_body = msgspec.json.Decoder(Body)
 _single = msgspec.json.Decoder(Single)
 _members = msgspec.json.Decoder(Members)
 _long = msgspec.json.Decoder(Long)
 _outline = msgspec.json.Decoder(Outline)
+#: Columns that a batch may do without, and how it does.
+OPTIONAL: Final = frozenset(list(KINDS)[4:])
+ABSENT: Final = (b"", b"null")
+#: What unpacking raises; its stub calls the class an object of it.
+NO_GZIP: Final[Any] = isal_zlib.error
 #: What a decoder raises for a body that is no good.
 INVALID: Final = (msgspec.DecodeError, RecursionError, UnicodeError)
 
 
-def unpack(body: bytes) -> bytes:
-    """The content of a gzip body. Raises PayloadError, PayloadTooLargeError."""
-    unzip = zlib.decompressobj(wbits=31)
+def unpack(body: bytes, most: int = MAX_DECODED) -> bytes:
+    """The content of a gzip body. Raises PayloadError, and PayloadTooLargeError if it is longer."""
+    unzip = isal_zlib.decompressobj(wbits=31)
     try:
-        text = unzip.decompress(body, MAX_DECODED + 1)
-    except zlib.error as error:
+        text = unzip.decompress(body, most + 1)
+    except NO_GZIP as error:
         raise PayloadError(f"The body is not valid gzip ({error}).") from error
-    if len(text) > MAX_DECODED:
-        raise PayloadTooLargeError(f"The body unpacks to more than {MAX_DECODED:,} bytes.")
+    if len(text) > most:
+        raise PayloadTooLargeError(f"The body unpacks to more than {most:,} bytes.")
     if not unzip.eof:
         raise PayloadError("The body is not valid gzip (it ends too early).")
     if unzip.unused_data:
@@ -254,11 +308,17 @@ def decode(text: bytes) -> Batch | Single:
             return single
         if len(text) > SMALL:
             _weigh(_long.decode(text))
-        batch = _batch.decode(text)
+        body = _body.decode(text)
     except INVALID as error:
         return _decode_other(text, error)
-    _check_columns(batch)
-    return batch
+    columns: dict[str, Any] = {
+        name: _column(name, kind, bytes(getattr(body.requests, name)))
+        for name, kind in KINDS.items()
+    }
+    requests = Requests(**columns)
+    _check_columns(requests, len(body.operations))
+    members = {name: getattr(body, name) for name in Head.__struct_fields__}
+    return Batch(**members, requests=requests)
 
 
 def outline(text: bytes) -> Outline | None:
@@ -270,11 +330,10 @@ def outline(text: bytes) -> Outline | None:
 
 
 def _weigh(long: Long) -> None:
-    """Refuse columns that hold far too many values, before objects are made of them.
+    """Refuse what would become far too many objects, before it does.
 
     Decoding keeps the interpreter to itself, and 32 MiB of the shortest values would do so for
-    seconds and take half a gigabyte; counting separators takes milliseconds. The count of a column
-    of texts is a lower bound, because texts may hold commas and escaped quotes.
+    seconds and take half a gigabyte.
     """
     if len(bytes(long.ledger.dropped)) > MAX_REASONS_JSON:
         raise PayloadError(
@@ -285,16 +344,41 @@ def _weigh(long: Long) -> None:
         raise PayloadError(
             f"`routes` takes more than {MAX_ROUTES_JSON:,} bytes; declare at most {MAX_RULES:,}."
         )
-    for name in Requests.__struct_fields__:
-        column = bytes(getattr(long.requests, name))
-        if name in TEXT_COLUMNS:
-            least = (column.count(b'"') - column.count(b'\\"')) // 2
-        else:
-            least = column.count(b",") + 1
-        if least > MAX_REQUESTS:
-            raise PayloadError(
-                f"`requests.{name}` has more than {MAX_REQUESTS:,} values; send smaller batches."
-            )
+
+
+def _column(name: str, kind: Kind, column: bytes) -> Numbers | list[str | None] | None:
+    """A column of a body, or None where it has none. Raises PayloadError."""
+    if name in OPTIONAL and column in ABSENT:
+        return None
+    if _least_count(kind, column) > MAX_REQUESTS:
+        raise PayloadError(
+            f"`requests.{name}` has more than {MAX_REQUESTS:,} values; send smaller batches."
+        )
+    if kind.most is not None:
+        numbers = read_numbers(column, nulls=kind.nulls)
+        if numbers is not None and _within(numbers, kind.least, kind.most):
+            return numbers
+    try:
+        values = kind.decoder.decode(column)
+    except INVALID as error:
+        raise PayloadError(_sentence(error, f"requests.{name}")) from error
+    return values if kind.most is None else from_list(values)
+
+
+def _least_count(kind: Kind, column: bytes) -> int:
+    """So many values at least, counted without making them: texts may hold commas and quotes."""
+    if kind.most is None:
+        return (column.count(b'"') - column.count(b'\\"')) // 2
+    return column.count(b",") + 1
+
+
+def _within(numbers: Numbers, least: int, most: int) -> bool:
+    """None of them is negative already."""
+    if not len(numbers):
+        return True
+    if least and np.minimum.reduce(numbers) < least:
+        return False
+    return bool(np.maximum.reduce(numbers) <= most)
 
 
 def _decode_other(text: bytes, error: Exception) -> Single:
@@ -350,9 +434,8 @@ def _in_time(single: Single) -> Single:
     return single
 
 
-def _check_columns(batch: Batch) -> None:
+def _check_columns(requests: Requests, operations: int) -> None:
     """What types cannot say: columns of equal length, places that exist."""
-    requests = batch.requests
     for name in Requests.__struct_fields__[1:]:
         column = getattr(requests, name)
         if column is not None and len(column) != len(requests):
@@ -360,16 +443,18 @@ def _check_columns(batch: Batch) -> None:
                 f"`requests.{name}` has {len(column)} values, but `requests.start_us` has "
                 f"{len(requests)}; all columns need the same length."
             )
-    if requests.operation and max(requests.operation) >= len(batch.operations):
+    if len(requests) and (last := np.maximum.reduce(requests.operation)) >= operations:
         raise PayloadError(
-            f"`requests.operation` names place {max(requests.operation)}, but `operations` has "
-            f"{len(batch.operations)} entries (places count from 0)."
+            f"`requests.operation` names place {last}, but `operations` has "
+            f"{operations} entries (places count from 0)."
         )
 
 
-def _sentence(error: Exception) -> str:
-    """msgspec's words, with the path of the field as a name: `$.requests.status[3]`."""
-    words, at, path = str(error).partition(" - at `$")
-    if not at:
-        return f"{words}."
-    return f"`{path.rstrip('`').lstrip('.')}`: {words}."
+def _sentence(error: Exception, within: str = "") -> str:
+    """msgspec's words, with the path of the field as a name: `$.requests.status[3]`.
+
+    `within`: the field that was decoded, where that was not the whole body.
+    """
+    words, _, path = str(error).partition(" - at `$")
+    name = f"{within}{path.rstrip('`')}".lstrip(".")
+    return f"`{name}`: {words}." if name else f"{words}."

@@ -196,9 +196,9 @@ def test_a_long_body_leaves_the_event_loop_alone(
     """The loop goes on while a long body is decoded, and only a long one goes to the thread."""
     threads = []
 
-    def message(text: bytes, gzip: bool) -> tuple[Batch | Single, int]:
+    def message(text: bytes) -> Batch | Single:
         threads.append(threading.current_thread().name)
-        return _message(text, gzip)
+        return _message(text)
 
     monkeypatch.setattr(endpoint, "_message", message)
     long = batch(2, spans=["x" * SMALL])

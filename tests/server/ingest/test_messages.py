@@ -58,7 +58,7 @@ class FaultyStore:
         if self.away:
             self.away -= 1
             raise StoreUnavailableError("no server answers")
-        if "/poison" in block.columns["path"]:
+        if "/poison" in block.columns.get("path", ()):
             raise ValueError("a row that cannot be stored")
         self.real.append(block, position)
         if self.die_after:
@@ -206,7 +206,7 @@ def test_a_letter_that_is_replayed_counts_once(line: Line) -> None:
 def test_a_message_of_very_many_requests_is_stored_in_parts(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "BLOCK_REQUESTS", 5)
+    monkeypatch.setattr(messages, "PART_REQUESTS", 5)
     message = new_id()
     posted = envelopes(*(zipped(batch(number)) for number in (1, 2, 3, 1)))
     for _ in range(2):

@@ -423,6 +423,27 @@ def test_what_is_stored_already_is_seen_before_its_revision_is_told(
     assert totals == [[200] * len(QUESTIONS)]
 
 
+def test_many_requests_are_rolled_up_in_pieces(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million of them would keep blocks waiting; what is between two pieces is seen once."""
+    monkeypatch.setattr(duckdb_upkeep, "ROLL_MOST", 3)
+    store.append(block([{"start_us": NOON_US + place, "status": 200} for place in range(10)]), 1)
+    seen = []
+    real = store._roll_some
+
+    def piece(end: int) -> bool:
+        more = real(end)
+        seen.append(store.summary(DAY).requests)
+        return more
+
+    monkeypatch.setattr(store, "_roll_some", piece)
+    store.roll()
+    assert seen == [10] * 4
+    store.roll()
+    assert seen == [10] * 5
+
+
 def test_requests_that_are_sorted_are_the_same_to_everybody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

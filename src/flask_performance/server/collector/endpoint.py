@@ -8,7 +8,6 @@ import asyncio
 import logging
 import re
 import time
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -210,18 +209,19 @@ class Collector:
     # -- from the body to the answer: without coroutines, which cost more than all of it ----------
 
     def _take(self, key: KnownKey, gzip: bool, body: bytes, answer: Reply) -> None:
-        if not _is_small(body, gzip):
-            decoding = asyncio.get_running_loop().run_in_executor(
-                self._decoder, _message, body, gzip
-            )
-            decoding.add_done_callback(partial(self._decoded, key, gzip, body, answer))
-            return
         try:
-            message, weight = _message(body, gzip)
+            text = _small(body, gzip)
+            message = None if text is None else _message(text)
         except Refusal as refusal:
             answer(self._refuse(refusal, key))
-        else:
-            self._keep(key, gzip, body, message, weight, answer)
+            return
+        if text is not None and message is not None:
+            self._keep(key, gzip, body, message, len(text), answer)
+            return
+        decoding = asyncio.get_running_loop().run_in_executor(
+            self._decoder, _long_message, body, gzip
+        )
+        decoding.add_done_callback(partial(self._decoded, key, gzip, body, answer))
 
     def _decoded(
         self,
@@ -366,25 +366,35 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-def _is_small(body: bytes, gzip: bool) -> bool:
-    """Whether the event loop may decode a body itself: in milliseconds, whatever it holds."""
-    if not gzip or len(body) > SMALL:
-        return len(body) <= SMALL
-    unzip = zlib.decompressobj(wbits=31)
+def _small(body: bytes, gzip: bool) -> bytes | None:
+    """The text of a body, if the event loop may decode it itself: in milliseconds, whatever it
+    holds. Raises Refusal where it is malformed."""
+    if len(body) > SMALL:
+        return None
+    if not gzip:
+        return body
     try:
-        unzip.decompress(body, SMALL)
-    except zlib.error:
-        return True  # which is quickly said
-    return unzip.eof
+        return unpack(body, SMALL)
+    except PayloadTooLargeError:
+        return None
+    except PayloadError as error:
+        raise Refusal(400, str(error)) from error
 
 
-def _message(body: bytes, gzip: bool) -> tuple[Batch | Single, int]:
+def _long_message(body: bytes, gzip: bool) -> tuple[Batch | Single, int]:
     """What a body says, and how long it is as JSON. Raises Refusal where it is malformed."""
     try:
         text = unpack(body) if gzip else body
-        return decode(text), len(text)
     except PayloadTooLargeError as error:
         raise Refusal(413, str(error)) from error
+    except PayloadError as error:
+        raise Refusal(400, str(error)) from error
+    return _message(text), len(text)
+
+
+def _message(text: bytes) -> Batch | Single:
+    try:
+        return decode(text)
     except PayloadError as error:
         raise Refusal(400, str(error)) from error
 

@@ -13,7 +13,6 @@ from ..queue.base import Envelope
 from ..store.block import (
     INTEGERS,
     TEXTS,
-    UNKNOWN,
     Block,
     Column,
     Declaration,
@@ -23,6 +22,7 @@ from ..store.block import (
     Receipt,
     Sample,
     text_column,
+    unknown,
 )
 
 #: Anything else would let a stranger make as many operations as he likes; the word is
@@ -33,6 +33,10 @@ METHODS: Final = frozenset(
 OTHER_METHOD: Final = "_OTHER"
 #: The reason of drops that a newer client names and this server does not know.
 OTHER_REASON: Final[PlatformReason] = "other"
+#: Columns that every block has.
+NEEDED: Final = frozenset(
+    ("project_id", "operation", "instance", "start_us", "duration_us", "status", "outcome")
+)
 #: Texts are cut at this many characters.
 MAX_TEXT: Final = 2048
 #: What an instance says of itself is cut at this many: pages and rollups repeat it.
@@ -132,19 +136,19 @@ class BlockBuilder:
         columns: dict[str, Column] = {
             "project_id": np.full(count, project_id, INTEGERS["project_id"]),
             "instance": np.full(count, instance, INTEGERS["instance"]),
-            "operation": places[np.array(requests.operation)],
+            "operation": places[requests.operation],
         }
-        for name, kind in INTEGERS.items():
+        for name in INTEGERS:
             values = getattr(requests, name, None)
             if name not in columns and values is not None:
-                columns[name] = _integers(values, kind)
+                columns[name] = values
         for name in TEXTS:
             values = getattr(requests, name)
             if values is not None and name != "path":
                 columns[name] = text_column([_cut(value) for value in values])
         if requests.path is not None:
             routes = [operation.route for operation in batch.operations]
-            columns["path"] = _paths(requests.path, requests.operation, routes)
+            columns["path"] = _paths(requests.path, requests.operation.tolist(), routes)
         self._parts.append(columns)
 
     def add_single(self, project_id: int, received_us: int, single: Single) -> None:
@@ -170,7 +174,9 @@ class BlockBuilder:
         self._single_paths.append(single.path[:MAX_TEXT])
 
     def _add_singles(self) -> None:
-        columns = {name: _integers(self._singles[name], INTEGERS[name]) for name in self._singles}
+        columns: dict[str, Column] = {
+            name: np.array(values, dtype=INTEGERS[name]) for name, values in self._singles.items()
+        }
         columns["path"] = text_column(self._single_paths)
         self._parts.append(columns)
         self._receipts.extend(
@@ -181,7 +187,11 @@ class BlockBuilder:
     def build(self) -> Block:
         if self._single_paths:
             self._add_singles()
-        columns = {name: self._column(name) for name in (*INTEGERS, *TEXTS)}
+        columns = {
+            name: self._column(name)
+            for name in (*INTEGERS, *TEXTS)
+            if name in NEEDED or any(name in part for part in self._parts)
+        }
         return Block(
             columns,
             list(self._operations),
@@ -192,12 +202,16 @@ class BlockBuilder:
 
     def _column(self, name: str) -> Column:
         """A column of all parts; what a part does not have is filled in for all of it at once."""
-        if not any(name in part for part in self._parts):
-            return _unknown(name, sum(len(part["start_us"]) for part in self._parts))
-        return np.concatenate([
-            part[name] if name in part else _unknown(name, len(part["start_us"]))
-            for part in self._parts
-        ])  # fmt: skip
+        if not self._parts:
+            return unknown(name, 0)
+        return np.concatenate(
+            [
+                part[name] if name in part else unknown(name, len(part["start_us"]))
+                for part in self._parts
+            ],
+            dtype=object if name in TEXTS else INTEGERS[name],
+            casting="same_kind",
+        )
 
     def _operation(self, project_id: int, method: str, route: str, endpoint: str | None) -> int:
         key = OperationKey(
@@ -297,21 +311,9 @@ def _known_reasons(dropped: dict[str, int]) -> dict[str, int]:
     return totals
 
 
-def _unknown(name: str, count: int) -> Column:
-    if name in TEXTS:
-        return np.full(count, None, dtype=object)
-    return np.full(count, 0 if name == "outcome" else UNKNOWN, dtype=INTEGERS[name])
-
-
-def _integers(values: list[int] | list[int | None], kind: str) -> Column:
-    if None in values:
-        return np.array([UNKNOWN if value is None else value for value in values], dtype=kind)
-    return np.array(values, dtype=kind)
-
-
 def _paths(paths: list[str | None], places: list[int], routes: list[str]) -> Column:
     """Null where the path says no more than the route does."""
     return text_column([
-        None if path is None or path == routes[place] else path[:MAX_TEXT]
-        for path, place in zip(paths, places, strict=True)
+        None if path is None or path == route else path[:MAX_TEXT]
+        for path, route in zip(paths, map(routes.__getitem__, places), strict=True)
     ])  # fmt: skip

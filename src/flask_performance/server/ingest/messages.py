@@ -22,7 +22,7 @@ from ..payload import Batch, PayloadError, decode, unpack
 from ..queue.base import Envelope
 from ..store.base import EventStore, StoreUnavailableError
 from ..store.block import Block
-from .pipeline import BLOCK_REQUESTS, Exists, Refused, block_of, refused_block
+from .pipeline import Exists, Refused, block_of, refused_block
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ RETRY: Final = (0.1, 2.0)
 #: … and for so long in all; then the broker has the message again.
 PATIENCE: Final = 30.0
 
+#: A part of a message ends here. Never changed: the ids of blocks follow from it, and a message
+#: that was half stored before an update is recognised by them.
+PART_REQUESTS: Final = 100_000
 #: Parts are cut by this module, not by the pipeline.
 NO_LIMIT: Final = 2**62
 
@@ -203,7 +206,7 @@ def _parts(envelopes: list[Envelope]) -> Iterator[Entries]:
     for place, envelope in enumerate(envelopes):
         part.append((place, envelope))
         requests += len(envelope.message.requests) if isinstance(envelope.message, Batch) else 1
-        if requests >= BLOCK_REQUESTS:
+        if requests >= PART_REQUESTS:
             yield part
             part, requests = [], 0
     if part:

@@ -15,8 +15,9 @@ from ..queue.base import Envelope
 from ..store.block import Block
 from .builder import BlockBuilder
 
-#: A block ends here: a small body may hold a great many requests (they compress well).
-BLOCK_REQUESTS: Final = 100_000
+#: A block ends here: two of DuckDB's row groups, less than a batch. From one row group on it writes
+#: them to the file as they are to stay, and not to its log first.
+BLOCK_REQUESTS: Final = 245_000
 DAMAGED: Final = "It was damaged while it waited: its checksum in the journal does not match."
 #: Answers whether a batch of (project id, instance's wire id, number) is stored already.
 HasBatch = Callable[[int, str, int], bool]

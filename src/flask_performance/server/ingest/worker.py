@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 #: At most this many envelopes, or about so many bytes, become one block.
 BLOCK_ENVELOPES: Final = 10_000
-BLOCK_BYTES: Final = 4 * 1024**2
+BLOCK_BYTES: Final = 8 * 1024**2
 #: Blocks follow each other no faster, so that small ones share a commit (seconds).
 PACE: Final = 0.05
 #: A block that has room left is followed by a rest of so many times what it took, at most this:
@@ -75,7 +75,7 @@ class IngestWorker:
             began = time.monotonic()
             try:
                 entries = self._journal.read(self._position, BLOCK_ENVELOPES, BLOCK_BYTES)
-                self._store_entries(entries)
+                all_of_them = self._store_entries(entries)
                 self.trouble.ends()
             except Exception as error:
                 self.trouble.begins("ingest fails")
@@ -87,7 +87,7 @@ class IngestWorker:
                 if self._stopping.is_set():
                     return
                 self._journal.wait(1.0)
-            elif not _is_full(entries):
+            elif all_of_them and not _is_full(entries):
                 took = time.monotonic() - began
                 self._stopping.wait(max(PACE - took, min(RESTS * took, REST)))
 
@@ -100,18 +100,20 @@ class IngestWorker:
         else:
             log.error("Ingest failed and tries again; what it has waits on disk", exc_info=error)
 
-    def _store_entries(self, entries: Entries) -> None:
-        while entries and time.monotonic() < self._deadline:
-            try:
-                taken = self._append(entries)
-            except AWAY:
-                raise
-            except Exception:
-                log.exception("A block could not be stored; trying its envelopes one by one")
-                for entry in entries:
-                    self._store_alone(entry)
-                return
-            entries = entries[taken:]
+    def _store_entries(self, entries: Entries) -> bool:
+        """Store a block of the first entries; whether it took all: the others are read again, with
+        those behind them, for a small block costs more a request."""
+        if not entries:
+            return True
+        try:
+            return self._append(entries) == len(entries)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("A block could not be stored; trying its envelopes one by one")
+            for entry in entries:
+                self._store_alone(entry)
+            return True
 
     def _store_alone(self, entry: tuple[int, Envelope]) -> None:
         """Store one envelope, or bury it: it must not block those behind it."""

@@ -34,8 +34,8 @@ MAX_WAITING: Final = 2 * 1024**3
 MAX_UNSYNCED: Final = 64 * 1024**2
 
 #: Of envelopes whose message is decoded the newest are kept at hand, up to this weight (bytes of
-#: JSON; as objects they take some eight times as much). Others are read from the file again.
-MAX_AT_HAND: Final = 8 * 1024**2
+#: JSON; with numbers in arrays they take about twice as much). Others are read from the file again.
+MAX_AT_HAND: Final = 24 * 1024**2
 #: Rows of one statement. Each call of SQLite's lets the interpreter go, and to win it back from a
 #: busy event loop takes longer than the call.
 ROWS: Final = 128

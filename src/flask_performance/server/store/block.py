@@ -7,10 +7,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Column = NDArray[Any]
+from ..numbers import UNKNOWN as UNKNOWN
 
-#: Stands for "not known" in integer columns, whose known values are never negative.
-UNKNOWN = -1
+Column = NDArray[Any]
 
 #: Integer columns of a block and their numpy types.
 INTEGERS: dict[str, str] = {
@@ -102,7 +101,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Block:
-    """Requests of any number of projects. All columns have the same length."""
+    """Requests of any number of projects. All columns have the same length; one of which no request
+    has anything is left out."""
 
     columns: dict[str, Column]
     operations: list[OperationKey]
@@ -135,3 +135,10 @@ def text_column(values: list[str | None]) -> Column:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
+
+
+def unknown(name: str, count: int) -> Column:
+    """A column of which nothing is known."""
+    if name in TEXTS:
+        return np.full(count, None, dtype=object)
+    return np.full(count, 0 if name == "outcome" else UNKNOWN, dtype=INTEGERS[name])

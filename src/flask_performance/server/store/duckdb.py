@@ -40,6 +40,8 @@ RECEIPT_COLUMNS: Final = (
     "project_id", "instance_id", "received_us", "number", "sent", "sent_total", "stored",
     "refused", "waiting", "final",
 )  # fmt: skip
+#: Columns of numbers of which one may be not known.
+PERHAPS: Final = ("first_byte_us", "request_bytes", "response_bytes", "cpu_us", "queue_us")
 TABLES_OF_A_PROJECT: Final = (
     *(rollup.table for rollup in ROLLUPS), *DETAILS.values(), "request", "receipt",
     "dropped", "process", "route", "operation", "instance",
@@ -106,8 +108,13 @@ class DuckDBStore(DuckDBUpkeep):
     def _append_requests(
         self, connection: duckdb.DuckDBPyConnection, columns: dict[str, Column]
     ) -> None:
+        first = self._next_request
+        columns["id"] = np.arange(first, first + len(columns["start_us"]))
+        said = [
+            f"nullif({name}, {UNKNOWN}) as {name}" if name in PERHAPS else name for name in columns
+        ]
         with registered(connection, columns):
-            connection.execute(load("append_requests"), {"first_id": self._next_request})
+            connection.execute(load("append_requests", columns=", ".join(said)))
 
     def _operation_ids(
         self, connection: duckdb.DuckDBPyConnection, keys: list[OperationKey]

@@ -26,6 +26,10 @@ MERGES_A_STEP: Final = 24
 DETAIL_FROM: Final = 131_072
 DETAIL_AFTER_US: Final = 2 * WIDTH_US
 DETAIL_MOST: Final = 2 * DETAIL_FROM
+#: Requests that are added to the rollups at once, while no block can be stored; and how long the
+#: lock is left to who waits for it (seconds).
+ROLL_MOST: Final = 8 * 122_880
+GIVE_WAY: Final = 0.001
 #: Requests that are sorted together: eight of DuckDB's row groups.
 SETTLE: Final = 8 * 122_880
 #: `maintain` takes about so long at most (seconds) for what has piled up.
@@ -77,9 +81,17 @@ class DuckDBUpkeep(DuckDBFile):
 
     def roll(self) -> None:
         with self._writing():
-            rolled, upto = self._meta("rolled"), self._next_request - 1
-            if rolled == upto:
-                return
+            end = self._next_request - 1
+        while self._roll_some(end):
+            time.sleep(GIVE_WAY)
+
+    def _roll_some(self, end: int) -> bool:
+        """Add some requests to the rollups, up to an id; whether more wait."""
+        with self._writing():
+            rolled = self._meta("rolled")
+            if rolled >= end:
+                return False
+            upto = min(end, rolled + ROLL_MOST)
             ids = {"rolled": rolled, "upto": upto}
             with self._transaction() as connection:
                 connection.execute(load("note_called"), ids)
@@ -93,6 +105,7 @@ class DuckDBUpkeep(DuckDBFile):
                     "update meta set value = $upto where name = 'rolled'", {"upto": upto}
                 )
             self._load_unmerged()
+        return upto < end
 
     def maintain(self, now_us: int) -> None:
         for merge in MERGES:

@@ -49,10 +49,11 @@ def instance_id(key: InstanceKey) -> int:
 def request_columns(block: Block, attempt: int, operations: Column, instances: Column) -> Columns:
     """All requests of a block."""
     columns: dict[str, Column] = {
-        name: block.columns[name] for name in INTEGERS if name not in ("operation", "instance")
+        name: column
+        for name, column in block.columns.items()
+        if name not in ("operation", "instance")
     }
-    columns |= {name: block.columns[name] for name in TEXTS}
-    for name in OPTIONAL:
+    for name in columns.keys() & set(OPTIONAL):
         column = columns[name]
         known = column != (UNKNOWN if name in INTEGERS else None)
         if not known.any():
