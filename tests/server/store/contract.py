@@ -468,6 +468,35 @@ class StoreContract(ABC):
         assert len(seen) == len(set(seen))
         assert before <= set(seen)
 
+    def test_the_newest_are_exact_whoever_asked_before(self, home: Home) -> None:
+        """What a live page asks again and again: late ones take their place between the others, a
+        window that lies before finds its own, and what is deleted makes room for older ones."""
+        store = home()
+        filter = Filter(project_id=1, start_us=NOON_US, end_us=NOON_US + HOUR_US)
+
+        def newest(end_us: int = filter.end_us) -> list[int]:
+            found = store.requests(msgspec.structs.replace(filter, end_us=end_us), 3).rows
+            return [(row.start_us - NOON_US) // SECOND_US for row in found]
+
+        def add(number: int, *seconds: int) -> None:
+            rows: list[dict[str, object]] = [
+                {"start_us": NOON_US + second * SECOND_US} for second in seconds
+            ]
+            store.append(block(rows, number=number, received_us=NOON_US + 60 * SECOND_US), number)
+
+        add(1, 1, 2, 3)
+        assert newest() == [3, 2, 1]
+        add(2, 10, 11)
+        assert newest() == newest() == [11, 10, 3]
+        add(3, 4, 9, 12)
+        assert newest() == [12, 11, 10]
+        assert newest(NOON_US + 5 * SECOND_US) == [4, 3, 2]
+        assert newest() == [12, 11, 10]
+        store.delete_project(1)
+        assert newest() == []
+        add(4, 5)
+        assert newest() == [5]
+
     def test_pages_over_requests_that_began_together(self, store: EventStore) -> None:
         store.append(block([{"path": f"/{place}"} for place in range(100)]), 1)
         rows = everything(store, DAY, 7)

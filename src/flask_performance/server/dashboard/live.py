@@ -20,7 +20,7 @@ from flask_performance.server.store.base import EventStore, Pulse, StoreUnavaila
 from . import access
 from .pages import instances, operation, project, routes, unmatched
 from .pages import requests as requests_page
-from .panels import ledger, projects, requests, throughput
+from .panels import projects, requests, throughput
 from .panels.base import Panel
 from .render import panel_event
 from .scope import (
@@ -36,7 +36,7 @@ from .scope import (
 from .state import State, StateError
 
 #: Panels that are asked for every time: they are cheap, whatever the range.
-ALWAYS: Final = frozenset({ledger.PANEL.name, requests.PANEL.name})
+ALWAYS: Final = frozenset({requests.PANEL.name})
 #: The others move once in so many seconds, which is as fast as people read numbers; in ranges from
 #: `LONG_FROM` seconds on, where a second's news changes nothing that can be seen, even more slowly.
 PACE: Final = 1.0
@@ -89,17 +89,18 @@ class ProjectView(LiveView):
     def events(self) -> dict[str, str]:
         with self._app.app_context():
             scope = Scope(self._store, self._project, self._state, page=self._page)
+            now = time.monotonic()
+            due = now >= self._next
             if scope.seen:
-                self._render(scope)
-            for panel in project.SETUP_PANELS:
-                self._texts[panel.name] = panel_event(self._app, panel, scope)
+                if due:
+                    self._next = now + (PACE if scope.window.seconds < LONG_FROM else LONG_PACE)
+                self._render(scope, due=due)
+            if due:
+                for panel in project.SETUP_PANELS:
+                    self._texts[panel.name] = panel_event(self._app, panel, scope)
             return {"pulse": pulse(scope.now_us, scope.newest_us), **self._texts}
 
-    def _render(self, scope: Scope) -> None:
-        now = time.monotonic()
-        due = now >= self._next
-        if due:
-            self._next = now + (PACE if scope.window.seconds < LONG_FROM else LONG_PACE)
+    def _render(self, scope: Scope, *, due: bool) -> None:
         for panel in self._panels:
             if due or panel.name in ALWAYS:
                 with suppress(StoreUnavailableError):  # a chart keeps what it shows

@@ -190,7 +190,8 @@ class LiveHub:
                 if channel.version == version:
                     wake = min(quiet, permit.until) - time.monotonic()
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), max(0.0, wake))
+                        async with asyncio.timeout(wake):  # `wait_for` makes a task each time
+                            await changed.wait()
                     continue
                 quiet = time.monotonic() + KEEP_ALIVE
                 before, version, events = version, channel.version, channel.events

@@ -3,7 +3,8 @@
 ```
 ProcessReader         the questions that every home answers alike
 DuckDBAsking          from a filter to SQL; a cursor a question: snapshots keep it and writing
-  DuckDBSingles       about single requests                       out of each other's way
+  DuckDBNames         what requests know by ids only              out of each other's way
+  DuckDBSingles       about single requests
     DuckDBDetailed    about what only they know
       DuckDBFile      opening, memory, transactions
         DuckDBUpkeep  rolling up, merging, sorting
@@ -90,6 +91,13 @@ class DuckDBStore(DuckDBUpkeep):
                 connection.execute("update meta set value = ? where name = 'position'", [position])
             self._position = position
             self._next_request += block.requests
+            self._heard(block)
+
+    def _heard(self, block: Block) -> None:
+        for receipt in block.receipts:
+            project_id = block.instances[receipt.instance].project_id
+            heard_us = self._heard_us.get(project_id, receipt.received_us)
+            self._heard_us[project_id] = max(heard_us, receipt.received_us)
 
     def _append(self, connection: duckdb.DuckDBPyConnection, block: Block) -> None:
         known = self._known.of_all(block.instances)
@@ -318,6 +326,8 @@ class DuckDBStore(DuckDBUpkeep):
         parameters = {"project_id": project_id, "before_us": before_us}
         with self._alone(), self._transaction() as connection:
             connection.execute(load("forget_ledger", table=table), parameters)
+        if table == "receipt" and self._heard_us.get(project_id, before_us) < before_us:
+            del self._heard_us[project_id]
 
     def delete_project(self, project_id: int) -> None:
         with self._alone(), self._changes({project_id}):
@@ -329,6 +339,7 @@ class DuckDBStore(DuckDBUpkeep):
                     )
                 connection.execute("delete from meta where name = ?", [f"{RAW_FROM}{project_id}"])
             self._raw_from.pop(project_id, None)
+            self._heard_us.pop(project_id, None)
             self._known.forget_project(project_id)
             self._operations = {
                 k: v for k, v in self._operations.items() if k.project_id != project_id

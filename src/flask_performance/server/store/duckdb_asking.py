@@ -65,12 +65,18 @@ class DuckDBAsking(Asking):
     _operations: dict[OperationKey, int]
     #: By project: single requests from before are deleted.
     _raw_from: dict[int, int]
+    #: By project: when its newest batch arrived.
+    _heard_us: dict[int, int]
     _revisions: dict[int, int]
     #: The file is being opened anew.
     _reopen: bool = False
 
     def revision(self, project_id: int) -> int:
         return self._revisions.get(project_id, 0)
+
+    def _last_seen(self, project_ids: Sequence[int]) -> dict[int, int]:
+        with self._asking():  # what is known by heart is no answer of a store that is away
+            return {id: self._heard_us[id] for id in project_ids if id in self._heard_us}
 
     def _statement(self, name: str, **words: str) -> str:
         return load(name, **words)

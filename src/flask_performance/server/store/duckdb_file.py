@@ -140,6 +140,8 @@ class DuckDBFile(DuckDBDetailed, ProcessReader):
             for name, at_us in self._rows("from meta")
             if name.startswith(RAW_FROM)
         }
+        self._heard_us = dict(self._rows(load("heard_last")))
+        self._forget_names()
         self._load_unmerged()
 
     def _load_unmerged(self) -> None:

@@ -1,13 +1,6 @@
 -- The requests of the window that took longest.
-select c.id, c.start_us, c.duration_us, o.method, o.route, o.endpoint, coalesce(c.path, o.route) as path, c.status,
-       c.outcome, c.first_byte_us, c.request_bytes, c.response_bytes, c.cpu_us, c.queue_us, c.exception, c.trace_id,
-       c.consumer, i.wire_id as instance, i.host, i.environment, i.release
-from (
-    select * from request c
-    where c.start_us >= $start_us and c.start_us < $end_us and @conditions and (@places)
-    order by c.duration_us desc, c.id desc
-    limit $limit
-) c
-join operation o on o.id = c.operation_id
-join instance i on i.id = c.instance_id
-order by c.duration_us desc, c.id desc
+select c.id, c.start_us, c.duration_us, c.operation_id, c.instance_id, c.path, c.status, c.outcome, c.first_byte_us,
+       c.request_bytes, c.response_bytes, c.cpu_us, c.queue_us, c.exception, c.trace_id, c.consumer
+from request c
+where c.start_us >= $start_us and c.start_us < $end_us and @conditions and (@places)
+order by c.duration_us desc, c.id desc limit $limit
