@@ -19,7 +19,9 @@ from flask_performance.server.queue.base import Envelope
 from flask_performance.server.queue.celery import CeleryQueue
 from flask_performance.server.settings import Settings
 from flask_performance.server.store.clickhouse import ClickHouseStore
+from flask_performance.server.tasks import TIMED, make_app
 from tests.server.batches import batch, body
+from tests.server.vitals.test_metrics import read
 from tests.support.brokers import RabbitMQ
 from tests.support.platform import COMMAND, environment, run_command
 from tests.support.scaled import Scaled, servers
@@ -142,6 +144,26 @@ def test_a_worker_keeps_its_message_whatever_is_in_the_way(world: Scaled, stack:
         worker.wait_to_say("it cannot even be set aside")
         accounts.execute("alter table away rename to claims")
     wait_for_batches({1, 2})
+    workers = make_app(Settings.read("here", world.settings))
+    words = "forget which batches were claimed long ago"
+    workers.tasks["flask_performance.timed"].apply_async((words,), queue=TIMED)
+    stack.callback(world.web.end)
+    world.web.spawn("--only", "web").wait_until_ready()
+
+    def told() -> bool:
+        numbers = read(world.web)
+        return numbers.has("job_runs_total", job=words) and (
+            numbers("worker_messages_total", event="stored") >= 2
+        )
+
+    wait_for(told, 60, "what the worker did in the metrics")
+    numbers = read(world.web)
+    for event in ("given back", "came again"):
+        assert numbers("worker_messages_total", event=event) >= 1
+    assert numbers("stored_requests_total") >= 2 * len(batch()["requests"])
+    assert time.time() - numbers("stored_last_timestamp_seconds") < 600
+    assert numbers("job_failures_total", job=words) == 0
+    assert numbers("queue_oldest_age_seconds") == 0
 
 
 def test_what_only_one_folder_has_says_so(world: Scaled, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from .accounts.following import Follower
 from .accounts.letters import Letters
 from .accounts.orm import changes
 from .accounts.own import own_key
+from .accounts.tallies import read_tallies
 from .accounts.throttle import sign_ins
 from .asked import existing, kept, project_exists
 from .collector.endpoint import ALL_REASONS, Collector, Headers
@@ -293,6 +294,7 @@ def _sources(parts: Parts, questions: Mapping[str, Histogram]) -> Sources:
         live=None if hub is None else lambda: hub.watched,
         sign_ins=None if web is None else partial(sign_ins, web),
         jobs=parts.runner.states,
+        workers=partial(read_tallies, parts.engine) if broker and web is not None else None,
         lines=logs.counted,
     )
 

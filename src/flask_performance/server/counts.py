@@ -95,6 +95,8 @@ class Ingested:
     blocks: int = 0
     batches: int = 0
     requests: int = 0
+    #: When a block was stored last (seconds since the epoch); None: none was.
+    last: float | None = None
     block_requests: Histogram = field(default_factory=lambda: Histogram(SIZES))
     block_seconds: Histogram = field(default_factory=lambda: Histogram(SHORT))
     #: From receiving to queryable, of the oldest batch of each block.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.exceptions import Reject
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_shutdown
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -22,9 +22,10 @@ from .accounts.claims import Claims
 from .accounts.database import AWAY, open_engine, upgrade_at, url
 from .accounts.letters import Letters
 from .accounts.models import Project
+from .accounts.tallies import Tallies
 from .asked import existing, kept
 from .ingest.messages import MessageIngest
-from .jobs import scaled_jobs
+from .jobs import Job, scaled_jobs
 from .queue.base import Envelope
 from .queue.celery import TASK, broker_queue, celery_app, unpacked
 from .settings import LogFormat, Settings, SettingsError
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 TIMED: Final = "flask_performance_timed"
 #: After a task that had to give its message back (seconds).
 REST: Final = 1.0
+#: What is told of messages that are stored, as `counts.Ingested` has it.
+STORED: Final = ("blocks", "batches", "requests")
 #: Of a job that still runs in another worker: its advisory lock is this number and its place.
 LOCKS: Final = 0x666C_7000
 
@@ -71,7 +74,8 @@ def make_app(settings: Settings) -> Celery:
     @app.task(name=TASK, bind=True)
     def store(task: Any, packed: Sequence[Sequence[Any]]) -> None:
         with _given_back():
-            parts().store(str(task.request.id), unpacked(packed))
+            again = bool((task.request.delivery_info or {}).get("redelivered"))
+            parts().store(str(task.request.id), unpacked(packed), again=again)
 
     @app.task(name="flask_performance.timed", acks_late=False)
     def timed(words: str) -> None:
@@ -85,6 +89,7 @@ def make_app(settings: Settings) -> Celery:
         }
         for job in scaled_jobs(*(_of_workers,) * 4)
     }  # fmt: skip
+    _close_with_their_process(parts)
     app.conf.beat_scheduler = "celery.beat:Scheduler"  # keeps no file: the periods are short
     _configure_logs(settings)
     return app
@@ -103,6 +108,13 @@ def _given_back() -> Iterator[None]:
             log.exception("A message waits at the broker: it cannot even be set aside")
         time.sleep(REST)
         raise Reject(str(error), requeue=True) from error
+
+
+def _close_with_their_process(parts: Any) -> None:
+    @worker_process_shutdown.connect(weak=False)
+    def close(**_: object) -> None:
+        if parts.cache_info().currsize:
+            parts().close()
 
 
 def _of_workers(*_: object) -> Any:
@@ -125,6 +137,7 @@ class Worker:
         self._store = open_store(settings)
         claims = Claims(self._engine)
         self._letters = Letters(self._engine)
+        self._tallies = Tallies(self._engine)
         self._ingest = MessageIngest(self._store, claims, self._bury, self._exists, AWAY)
         web = Flask(__name__)
         accounts.init_app(web, settings)
@@ -132,16 +145,41 @@ class Worker:
             lambda: self._store, partial(kept, web), partial(existing, web), claims.forget
         )
 
-    def store(self, message: str, envelopes: list[Envelope]) -> None:
-        """A message of the collectors."""
-        self._ingest.store(message, envelopes)
+    def store(self, message: str, envelopes: list[Envelope], *, again: bool = False) -> None:
+        """A message of the collectors; `again`: the broker has handed it out before."""
+        if again:
+            self._tallies.add("messages", "came again")
+        counts = self._ingest.counts
+        before = {name: getattr(counts, name) for name in STORED}
+        try:
+            self._ingest.store(message, envelopes)
+        except Exception:
+            self._tallies.add("messages", "given back")
+            raise
+        self._tallies.add("messages", "stored")
+        self._tallies.reach("received_us", envelopes[0].received_us)
+        for name in STORED:
+            self._tallies.add(f"stored_{name}", more=getattr(counts, name) - before[name])
 
     def timed(self, words: str) -> None:
         """A job of the table, unless another worker is at it."""
         place, job = next((p, job) for p, job in enumerate(self._jobs) if job.words == words)
         with self._engine.begin() as connection:
             if connection.scalar(select(func.pg_try_advisory_xact_lock(LOCKS + place))):
-                job.run()
+                self._run(job)
+
+    def _run(self, job: Job) -> None:
+        self._tallies.add("job_runs", job.words)
+        try:
+            job.run()
+        except Exception:
+            self._tallies.add("job_failures", job.words)
+            raise
+        self._tallies.add("job_successes", job.words)
+
+    def close(self) -> None:
+        """What was counted is saved."""
+        self._tallies.close()
 
     def _exists(self, project_id: int) -> bool:
         with self._engine.connect() as connection:

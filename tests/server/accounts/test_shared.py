@@ -176,6 +176,37 @@ class TestMeters:
         with machines[0].app_context():
             assert intake.intake_of(project_id).held == 0
 
+    def test_a_minute_has_one_quota_whichever_collector_is_asked(
+        self, machines: list[Flask], address: str
+    ) -> None:
+        key = make_project(machines[0])[1]._replace(quota_minute=100)
+        settings = Settings(data=Path("/nowhere"), database_url=address)
+        clock = [1_800_000_005.0]  # five seconds into a minute
+        engines = [open_engine(settings) for _ in range(2)]
+        one, two = (Meter(engine, lambda: clock[0], alone=False) for engine in engines)
+        with closing(one), closing(two):
+            for requests in (30, 30):
+                for meter in (one, two):  # what both counted before is not counted twice
+                    assert meter.admit(key, requests // 2) is None
+                    meter.save()
+            one.save()  # the second has seen the sum already
+            for meter in (one, two):
+                over = meter.admit(key, 41)
+                assert over is not None
+                assert (over.reason, over.seconds) == ("minute_quota", 55)
+            assert two.admit(key, 40) is None
+            two.take_back(key, 10)
+            two.save()
+            one.save()
+            assert one.admit(key, 11) is not None
+            assert one.admit(key, 10) is None
+            clock[0] += 60
+            assert two.admit(key, 100) is None
+            two.save()
+            one.admit(key, 0)
+            one.save()
+            assert one.admit(key, 1) is not None
+
     def test_meters_that_save_at_once_lose_nothing(
         self, machines: list[Flask], address: str
     ) -> None:

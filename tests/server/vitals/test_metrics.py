@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,9 @@ class Numbers:
     def __call__(self, name: str, **labels: str) -> float:
         prefix = "" if name.startswith("process_") else "flask_performance_"
         return float(self.samples[f"{prefix}{name}", *sorted(labels.items())])
+
+    def has(self, name: str, **labels: str) -> bool:
+        return (f"flask_performance_{name}", *sorted(labels.items())) in self.samples
 
 
 def read(platform: Platform, **headers: str) -> Numbers:
@@ -87,7 +91,8 @@ def test_every_metric_is_in_the_docs_and_the_other_way_round(ask: Ask) -> None:
     assert set(documented) == set(shown) | set(PROCESS)
     assert {name: row for name, row in documented.items() if name in shown} == shown
     told = {family.name for family in Numbers(ask().body.decode()).families}
-    meant = {re.sub("_(total|info)$", "", name) for name in documented}
+    of_workers = {name for name in documented if "_worker_" in name}  # there are none here
+    meant = {re.sub("_(total|info)$", "", name) for name in set(documented) - of_workers}
     assert told == meant
 
 
@@ -174,6 +179,7 @@ def test_they_count_what_happens(platform: Platform, project: Project) -> None:
     assert (numbers("queue_batches"), numbers("queue_bytes")) == (0, 0)
     assert numbers("queue_oldest_age_seconds") == 0
     assert (numbers("stored_batches_total"), numbers("stored_requests_total")) == (2, 6)
+    assert 0 <= time.time() - numbers("stored_last_timestamp_seconds") < 600
     assert numbers("ingest_lag_seconds_count") == numbers("stored_blocks_total") > 0
     assert numbers("ingest_lag_seconds_sum") < 60
     assert numbers("queue_commit_seconds_count") >= 1
@@ -229,12 +235,18 @@ tests:
       - {series: 'up{job="flask-performance", instance="a"}', values: '1x800'}
       - {series: 'flask_performance_part_ready{part="store", instance="a"}', values: '1x10 0x790'}
       - {series: 'flask_performance_queue_oldest_age_seconds{instance="a"}', values: '0x10 90x790'}
+      - {series: 'flask_performance_queue_batches{instance="a"}', values: '0x10 5x790'}
+      - {series: 'flask_performance_stored_last_timestamp_seconds{instance="a"}', values: '0x800'}
+      - series: 'flask_performance_worker_messages_total{event="given back", instance="a"}'
+        values: '0x10 1+1x790'
       - {series: 'flask_performance_dead_letters{instance="a"}', values: '0x10 1x790'}
       - {series: 'flask_performance_disk_free_bytes{instance="a"}', values: '1e9-1e6x800'}
     alert_rule_test:
       - {eval_time: 9m, alertname: FlaskPerformancePartFails, exp_alerts: []}
       - {eval_time: 9m, alertname: FlaskPerformanceFallsBehind, exp_alerts: []}
       - {eval_time: 9m, alertname: FlaskPerformanceSetAside, exp_alerts: []}
+      - {eval_time: 9m, alertname: FlaskPerformanceStandsStill, exp_alerts: []}
+      - {eval_time: 9m, alertname: FlaskPerformanceGivesBack, exp_alerts: []}
 """
 FIRES = """      - eval_time: 12h
         alertname: %s
@@ -252,11 +264,14 @@ def test_the_alerts_of_the_docs_come_when_they_should(tmp_path: Path) -> None:
     promtool("check", "rules", "flask-performance.rules.yml", folder=tmp_path)
     used = set(re.findall(r"flask_performance_\w+", rules))
     assert used <= {family.shown for family in FAMILIES}
-    labels = {"FlaskPerformancePartFails": "instance: a, part: store"}
+    labels = {
+        "FlaskPerformancePartFails": "instance: a, part: store",
+        "FlaskPerformanceGivesBack": "event: given back, instance: a",
+    }
     test = ALERTS
     for alert, summary in re.findall(r'alert: (\w+).*?summary: "(.*?)"', rules, re.DOTALL):
         said = summary.replace("{{ $labels.instance }}", "a").replace("{{ $labels.part }}", "store")
         test += FIRES % (alert, labels.get(alert, "instance: a"), said)
-    assert test.count("eval_time: 12h") == 4
+    assert test.count("eval_time: 12h") == 6
     (tmp_path / "test.yml").write_text(test)
     promtool("test", "rules", "test.yml", folder=tmp_path)

@@ -3,8 +3,8 @@
 A crash loses what was counted since the last `save`, some seconds of the numbers that pages show
 and that the month's quota is held against; the requests themselves are in the queue.
 
-Several collectors may share a database. Each writes what it counted itself, and holds the month's
-quota against the sum as it was at its last save; of a minute and of a day each knows its own part.
+Several collectors may share a database. Each writes what it counted itself, and holds quotas
+against the sum as it was at its last save; of the processes of a day each knows its own part.
 """
 
 import logging
@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, Engine, case, literal, select, update
+from sqlalchemy import Connection, Engine, case, delete, literal, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from .keys import KnownKey
-from .models import Key, Project, Refusal, Usage
+from .models import Key, Minute, Project, Refusal, Usage
 from .orm import UtcDateTime, upserting
 from .quotas import Instances, Over, QuotaReason, Quotas
 
@@ -131,10 +131,12 @@ class Meter:
                 used, self._used = self._used, {}
                 refused, self._refused = self._refused, {}
                 held = self._held_now()
+                minutes = {} if self._alone else self._quotas.of_this_minute(self._now())
+                told = {place: self._quotas.known_elsewhere(place[0]) for place in minutes}
             changed = {k: n - self._held_saved.get(k, 0) for k, n in held.items()}
             changed |= {k: -self._held_saved[k] for k in self._held_saved.keys() - held.keys()}
             changed = {k: more for k, more in changed.items() if more}
-            if not (usage or used or refused or changed):
+            if not (usage or used or refused or changed or minutes):
                 return
             try:
                 totals = self._write(usage, used, refused, changed)
@@ -145,6 +147,9 @@ class Meter:
             with self._lock:
                 self._quotas.saved(totals)
             self._held_saved = held
+            in_minutes = self._exchange({k: n - told[k] for k, n in minutes.items()})
+            with self._lock:
+                self._quotas.heard(minutes, in_minutes)
 
     def close(self) -> None:
         """Save for the last time, and give the connections back."""
@@ -212,6 +217,25 @@ class Meter:
                 connection.execute(_refusal(project_id, reason).values(held=more))
             return self._totals(connection)
 
+    def _exchange(self, more: dict[tuple[int, int], int]) -> dict[int, int]:
+        """Say what came in this minute, and hear what all collectors together accepted of it."""
+        if not more:
+            return {}
+        minute = next(iter(more))[1]
+        with self._engine.begin() as connection:
+            there = _existing(connection, (project_id for project_id, _ in more))
+            for (project_id, _), requests in sorted(more.items()):
+                if requests and project_id in there:
+                    _add_minute(connection, project_id, minute, requests)
+            # Older ones are of no use; who just deletes them is not waited for.
+            old = select(Minute.project_id).where(Minute.minute < minute - 1)
+            if connection.scalar(old.limit(1)) is not None:
+                connection.execute(delete(Minute).where(Minute.minute < minute - 1))
+            rows = connection.execute(
+                select(Minute.project_id, Minute.requests).where(Minute.minute == minute)
+            )
+            return dict(rows.all())
+
     def _totals(self, connection: Connection) -> dict[tuple[int, str], int]:
         month = self._quotas.month(self._now()).name
         rows = connection.execute(
@@ -233,6 +257,18 @@ def _add_usage(connection: Connection, project_id: int, month: str, requests: in
         .on_conflict_do_update(
             index_elements=(Usage.project_id, Usage.month),
             set_={"requests": Usage.requests + requests},
+        )
+    )
+
+
+def _add_minute(connection: Connection, project_id: int, minute: int, requests: int) -> None:
+    row = {"project_id": project_id, "minute": minute, "requests": requests}
+    connection.execute(
+        upserting(connection)(Minute)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=(Minute.project_id, Minute.minute),
+            set_={"requests": Minute.requests + requests},
         )
     )
 

@@ -397,3 +397,29 @@ class Letter(Base):
     reason: Mapped[str] = mapped_column(String(500))
     #: How many requests of it the ledger counts as dropped.
     counted: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Minute(Base):
+    """What all collectors together accepted of a project in a minute, where one has a quota."""
+
+    __tablename__ = "minutes"
+
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True
+    )
+    #: Since the epoch.
+    minute: Mapped[int] = mapped_column(primary_key=True)
+    requests: Mapped[int] = mapped_column(BigInteger)
+
+
+class Tally(Base):
+    """What workers counted of one thing, all together (`tallies.py`)."""
+
+    __tablename__ = "tallies"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    #: Which of its kind.
+    label: Mapped[str] = mapped_column(String(100), primary_key=True)
+    total: Mapped[int] = mapped_column(BigInteger)
+    #: When the last of it was counted.
+    at: Mapped[datetime] = mapped_column(default=now)

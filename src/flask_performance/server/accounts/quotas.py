@@ -31,6 +31,14 @@ class Over(NamedTuple):
     seconds: int
 
 
+class Shared(NamedTuple):
+    """A minute of a project that several collectors accept requests of."""
+
+    minute: int
+    known: int = 0
+    elsewhere: int = 0
+
+
 class Month(NamedTuple):
     """A calendar month: its name and its two ends (seconds since the epoch)."""
 
@@ -55,6 +63,9 @@ class Quotas:
         self._month = Month("", 0.0, 0.0)
         #: Of a project: a minute (since the epoch) and what was accepted in it.
         self._minutes: dict[int, tuple[int, int]] = {}
+        #: Of the projects with a quota a minute, in the minute that they spoke in last: how much of
+        #: their count others know, and what others accepted.
+        self._shared: dict[int, Shared] = {}
         #: What is in the database, on the way to it, and only here: by project and month's name.
         self._saved: Mapping[tuple[int, str], int] = {}
         self._saving: Counter[tuple[int, str]] = Counter()
@@ -69,7 +80,10 @@ class Quotas:
                 return Over("month_quota", key.quota_month, wait)
         if key.quota_minute is not None:
             minute, second = divmod(int(now), 60)
-            if not _fits(self._in_minute(key.project_id, minute), requests, key.quota_minute):
+            here = self._in_minute(key.project_id, minute)
+            if not _fits(
+                here + self._elsewhere(key.project_id, minute), requests, key.quota_minute
+            ):
                 return Over("minute_quota", key.quota_minute, 60 - second)
         return None
 
@@ -91,6 +105,30 @@ class Quotas:
     def _in_minute(self, project_id: int, minute: int) -> int:
         of, count = self._minutes.get(project_id, (minute, 0))
         return max(0, count) if of == minute else 0
+
+    def _elsewhere(self, project_id: int, minute: int) -> int:
+        shared = self._shared.get(project_id)
+        if shared is None or shared.minute != minute:
+            shared = self._shared[project_id] = Shared(minute)
+        return shared.elsewhere
+
+    # -- between several collectors ---------------------------------------------------------------
+
+    def of_this_minute(self, now: float) -> dict[tuple[int, int], int]:
+        """By project and minute: what was accepted here of those that have a quota a minute."""
+        minute = int(now) // 60
+        self._shared = {id: one for id, one in self._shared.items() if one.minute == minute}
+        return {(id, minute): self._in_minute(id, minute) for id in self._shared}
+
+    def known_elsewhere(self, project_id: int) -> int:
+        """How much of this project's minute is in the database."""
+        return self._shared[project_id].known
+
+    def heard(self, here: Mapping[tuple[int, int], int], all: Mapping[int, int]) -> None:
+        """These counts are in the database now, and add up to so much with those of others."""
+        for (project_id, minute), requests in here.items():
+            elsewhere = max(0, all.get(project_id, requests) - requests)
+            self._shared[project_id] = Shared(minute, requests, elsewhere)
 
     # -- to and from the database -----------------------------------------------------------------
 

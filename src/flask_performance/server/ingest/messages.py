@@ -162,6 +162,7 @@ class MessageIngest:
     def _count(self, block: Block, seconds: float) -> None:
         self.counts.blocks += 1
         self.counts.requests += block.requests
+        self.counts.last = time.time()
         self.counts.block_requests.note(block.requests)
         self.counts.block_seconds.note(seconds)
 

@@ -195,6 +195,7 @@ class IngestWorker:
         if block.requests:
             self.counts.blocks += 1
             self.counts.requests += block.requests
+            self.counts.last = time.time()
             self.counts.block_requests.note(block.requests)
             self.counts.block_seconds.note(seconds)
 

@@ -140,6 +140,8 @@ class CeleryQueue(Queue):
         self._producer: Any = None
         self._away_until = 0.0
         self._waiting = 0
+        #: When nothing waited at the broker, as far as this process knows: the oldest came later.
+        self._empty_us = time.time_ns() // 1000
         self._looked = 0.0
         self.commit_seconds = Histogram(SHORT)
         self.trouble = Trouble()
@@ -171,9 +173,11 @@ class CeleryQueue(Queue):
                 raise QueueUnavailableError(f"the broker does not answer: {error}") from error
 
     def depth(self) -> Depth:
-        """Messages that wait at the broker; bytes of those that are on the way there."""
+        """Messages that wait at the broker; bytes of those that are on the way there. No broker
+        says how old a message is; the oldest came after the moment that is given here."""
         with self._condition:
             oldest = self._pending[0][0].received_us if self._pending else None
+            oldest = self._empty_us if self._waiting else oldest
             return Depth(self._waiting, self._unconfirmed, MAX_UNCONFIRMED, oldest)
 
     def failing(self) -> Failing | None:
@@ -282,6 +286,8 @@ class CeleryQueue(Queue):
             channel = self._connected().channel
             found = channel.queue_declare(QUEUE, passive=True)
             self._waiting = found.message_count
+            if not self._waiting:
+                self._empty_us = time.time_ns() // 1000
             self.trouble.ends()
         except Exception as error:
             self._disconnect()

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from shutil import disk_usage
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What becomes of a message: it is stored; a worker gives it back, because a server is away; it
+#: comes again, because one gave it back or died.
+WORKER_EVENTS: Final = ("stored", "given back", "came again")
 OPEN_METRICS: Final = "application/openmetrics-text"
 
 #: Values by the values of a family's labels.
 Values = Mapping[tuple[str, ...], float | Histogram]
 Found = Iterator[tuple[str, Values]]
+#: What workers counted, by name and label: how many, and when the last came.
+Told = Mapping[tuple[str, str], tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Sources:
     #: Sign-ins that failed by kind, and how many were throttled.
     sign_ins: Callable[[], tuple[Mapping[str, int], int]] | None
     jobs: Mapping[str, JobState]
+    #: None: there are no workers.
+    workers: Callable[[], Told] | None
     #: Lines of the log by level, and how many were left out.
     lines: Callable[[], tuple[Mapping[str, int], int]]
 
@@ -92,14 +100,26 @@ class Metrics:
     def _found(self, parts: Mapping[str, Failing | None]) -> Found:
         yield "build", {(version("flask-performance"), platform.python_version()): 1}
         yield "part_ready", {(name,): int(failing is None) for name, failing in parts.items()}
+        told = self._told()
         for measure in (
-            self._of_the_collector, self._of_the_queue, self._of_ingest, self._of_the_store,
-            self._of_people, self._of_jobs, self._of_the_log,
+            self._of_the_collector, partial(self._of_the_queue, told), self._of_ingest,
+            partial(self._of_workers, told), self._of_the_store, self._of_people,
+            partial(self._of_jobs, told), self._of_the_log,
         ):  # fmt: skip
             try:
                 yield from list(measure())
             except Exception:  # one part that fails hides no other
                 log.exception("Some metrics cannot be read")
+
+    def _told(self) -> Told:
+        """What workers counted; nothing where there are none, or their database is away."""
+        if self._sources.workers is None:
+            return {}
+        try:
+            return self._sources.workers()
+        except Exception:
+            log.exception("The metrics of workers cannot be read")
+            return {}
 
     def _of_the_collector(self) -> Found:
         collected = self._sources.collected
@@ -108,9 +128,11 @@ class Metrics:
         refused = {**dict.fromkeys(self._sources.reasons, 0), **collected.refused}
         yield "refused_batches", {(reason,): count for reason, count in refused.items()}
 
-    def _of_the_queue(self) -> Found:
+    def _of_the_queue(self, told: Told) -> Found:
         depth = self._sources.depth()
         oldest = depth.oldest_us
+        if oldest is not None and (taken := told.get(("received_us", ""))):
+            oldest = max(oldest, taken[0])  # a broker hands out in order: the rest came later
         age = 0.0 if oldest is None else max(0.0, time.time() - oldest / 1_000_000)
         yield "queue_batches", {(): depth.batches}
         yield "queue_bytes", {(): depth.bytes}
@@ -126,9 +148,22 @@ class Metrics:
         yield "stored_blocks", {(): ingested.blocks}
         yield "stored_batches", {(): ingested.batches}
         yield "stored_requests", {(): ingested.requests}
+        yield "stored_last_timestamp_seconds", {} if ingested.last is None else {(): ingested.last}
         yield "block_requests", {(): ingested.block_requests}
         yield "block_seconds", {(): ingested.block_seconds}
         yield "ingest_lag_seconds", {(): ingested.lag_seconds}
+
+    def _of_workers(self, told: Told) -> Found:
+        if not told:
+            return
+        for name in ("stored_blocks", "stored_batches", "stored_requests"):
+            yield name, {(): told.get((name, ""), (0, 0.0))[0]}
+        last = told.get(("messages", "stored"))
+        yield "stored_last_timestamp_seconds", {} if last is None else {(): last[1]}
+        yield (
+            "worker_messages",
+            {(event,): told.get(("messages", event), (0, 0.0))[0] for event in WORKER_EVENTS},
+        )
 
     def _of_the_store(self) -> Found:
         sources = self._sources
@@ -148,20 +183,32 @@ class Metrics:
         yield "sign_in_failures", {(kind,): count for kind, count in failures.items()}
         yield "sign_ins_throttled", {(): throttled}
 
-    def _of_jobs(self) -> Found:
-        jobs = self._sources.jobs
+    def _of_jobs(self, told: Told) -> Found:
+        jobs = {**self._sources.jobs, **_jobs_of_workers(told)}
         yield "job_runs", {(words,): job.runs for words, job in jobs.items()}
         yield "job_failures", {(words,): job.failures for words, job in jobs.items()}
         for name in ("last_run", "last_success"):
             times = {words: getattr(job, name) for words, job in jobs.items()}
             known: Values = {(words,): at for words, at in times.items() if at is not None}
             yield f"job_{name}_timestamp_seconds", known
-        yield "job_duration_seconds", {(words,): job.seconds for words, job in jobs.items()}
+        own = self._sources.jobs.items()
+        yield "job_duration_seconds", {(words,): job.seconds for words, job in own}
 
     def _of_the_log(self) -> Found:
         lines, left_out = self._sources.lines()
         yield "log_lines", {(level,): count for level, count in lines.items()}
         yield "log_left_out", {(): left_out}
+
+
+def _jobs_of_workers(told: Told) -> dict[str, JobState]:
+    """The timed work that workers do, whichever of them."""
+    found = {}
+    for (name, words), (runs, at) in told.items():
+        if name == "job_runs":
+            failures, _ = told.get(("job_failures", words), (0, 0.0))
+            _, succeeded = told.get(("job_successes", words), (0, None))
+            found[words] = JobState(runs, failures, last_run=at, last_success=succeeded)
+    return found
 
 
 class _Once:
