@@ -12,7 +12,7 @@ from .demo.command import demo
 from .homes import Only
 from .settings import LogFormat, Settings, SettingsError
 from .upkeep.commands import COMMANDS as UPKEEP
-from .upkeep.copying import copy_store
+from .upkeep.copying import copy_accounts, copy_store
 
 log = logging.getLogger(__name__)
 
@@ -57,5 +57,5 @@ def serve(host: str, port: int, only: Only | None, data: Path | None) -> None:
 
 
 cli.add_command(demo)
-for command in (*GROUPS, *UPKEEP, copy_store):
+for command in (*GROUPS, *UPKEEP, copy_store, copy_accounts):
     cli.add_command(command)

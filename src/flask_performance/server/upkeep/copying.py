@@ -1,11 +1,13 @@
-"""The command that moves an embedded installation's requests into ClickHouse."""
+"""The commands that move an embedded installation into ClickHouse and PostgreSQL."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from sqlalchemy import URL
 
 from flask_performance.server.folder import exclusive
 from flask_performance.server.queue.journal import Journal
@@ -37,6 +39,33 @@ def copy_store(folder: Path, url: str | None) -> None:
         if url is None:
             raise UpkeepError(f"Say where to: a clickhouse:// URL, or {PREFIX}STORE_URL.")
         _copy(settings, url)
+
+
+@click.command("copy-accounts")
+@click.argument(
+    "folder", metavar="FROM", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+@click.argument("url", metavar="[TO]", required=False)
+def copy_accounts(folder: Path, url: str | None) -> None:
+    """Copy the accounts of the data folder FROM into PostgreSQL at TO, with the ids they have.
+
+    TO is a postgresql+psycopg:// URL, FLASK_PERFORMANCE_DATABASE_URL where it is left out. `serve`
+    must be stopped. All of it is one transaction, into a database without accounts.
+    """
+    from flask_performance.server.accounts import database
+    from flask_performance.server.accounts.moving import copy_accounts as copied
+
+    with sentences():
+        name = f"{PREFIX}DATABASE_URL"
+        settings = Settings.read(folder, {**os.environ, **({name: url} if url else {})})
+        if settings.database_url is None:
+            raise UpkeepError(f"Say where to: a postgresql+psycopg:// URL, or {name}.")
+        if not settings.accounts_database.exists():
+            raise UpkeepError(f"{settings.data} holds no accounts.")
+        here = URL.create("sqlite", database=str(settings.accounts_database))
+        with exclusive(settings):
+            found = copied(here, database.url(settings))
+        click.echo("\n".join(f"{table}: {rows:,}" for table, rows in found.items()), err=True)
 
 
 def _copy(settings: Settings, url: str) -> None:
