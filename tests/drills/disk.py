@@ -5,19 +5,28 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from tests.support.disks import Disk, small_disk
+from tests.support.disks import MIB, Disk, small_disk
 from tests.support.load import Client
 from tests.support.platform import Platform, running_platform
 from tests.support.waiting import wait_for
 
 from .play import Outcomes, acknowledged, assert_acknowledged_is_stored_once, loaded, more, refused
 
+#: Of the disk, and what a round adds for what its clients bring: room that is given back is room.
+SIZE: Final = 64 * MIB
+MORE: Final = 3 * MIB
+
 
 def full_disk(rng: random.Random, folder: Path, rounds: int) -> Outcomes:
     """Clients hear 503 while it is full; with room again it goes on, killed meanwhile or not."""
     outcomes: Outcomes = Counter()
-    with small_disk(folder / "disk") as (kind, disk), running_platform(disk.folder) as platform:
+    size = SIZE + rounds * MORE
+    with (
+        small_disk(folder / "disk", size) as (kind, disk),
+        running_platform(disk.folder) as platform,
+    ):
         project = platform.project()
         with loaded(project, pause=0.0) as clients:
             for _ in range(rounds):
