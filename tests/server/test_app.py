@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
 from flask_performance.server.app import _address
+from flask_performance.server.app import platform as platform_of
 from flask_performance.server.queue.base import Envelope
 from flask_performance.server.queue.journal import Journal
+from flask_performance.server.settings import Settings, SettingsError
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.batches import batch, zipped
+from tests.server.store.builders import block
 from tests.support.http import fetch
 from tests.support.platform import Platform, Project
 from tests.support.waiting import wait_for
@@ -73,6 +77,21 @@ def test_sigterm_with_a_full_journal_ends_in_time_and_the_rest_waits(
     wait_for(lambda: stored() >= 1_000_000, 60, "all requests that waited", every=0.5)
     assert stored() == 1_000_000
     assert project.get("ledger")["lost"] == 0
+
+
+def test_accounts_and_a_store_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    """The history of the one is not what deleted projects of the other left."""
+    settings = Settings(data=tmp_path)
+    with contextlib.closing(DuckDBStore(settings.events)) as store:
+        store.append(block([{}], project_id=3), 1)
+    with pytest.raises(SettingsError, match="never had"), platform_of(settings):
+        pass
+    with contextlib.closing(sqlite3.connect(settings.accounts_database)) as accounts, accounts:
+        accounts.execute("insert into sqlite_sequence values ('projects', 3)")
+    with platform_of(settings):  # the project was there, and was deleted
+        pass
+    with contextlib.closing(DuckDBStore(settings.events)) as store:
+        assert store.project_ids() == {3}, "timed work does that, in its time"
 
 
 @pytest.mark.slow

@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flask_performance.server.jobs import Job, JobRunner, jobs, sweep
-from flask_performance.server.store.base import Filter, Retention
+from flask_performance.server.jobs import (
+    Job,
+    JobRunner,
+    StrangersError,
+    jobs,
+    sweep,
+)
+from flask_performance.server.store.base import Filter, Projects, Retention
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.store.builders import NOON_US, block
 from tests.support.waiting import wait_for
@@ -58,8 +64,19 @@ def test_what_deleted_projects_left_is_swept(tmp_path: Path) -> None:
     with closing(DuckDBStore(tmp_path / "events.duckdb")) as store:
         for project_id in (1, 2, 3):
             store.append(block([{}], project_id=project_id), project_id)
-        sweep(store, lambda: {2, 4})
+        sweep(store, lambda: Projects({2, 4}, greatest=4))
         assert store.project_ids() == {2}
+
+
+def test_what_other_accounts_left_is_not_swept(tmp_path: Path) -> None:
+    """Accounts that are new, or were mistaken for others, know of none of them."""
+    with closing(DuckDBStore(tmp_path / "events.duckdb")) as store:
+        for project_id in (1, 2, 3):
+            store.append(block([{}], project_id=project_id), project_id)
+        for known in (Projects(set(), greatest=0), Projects({1}, greatest=2)):
+            with pytest.raises(StrangersError, match="do not belong together"):
+                sweep(store, lambda known=known: known)  # type: ignore[misc]
+        assert store.project_ids() == {1, 2, 3}
 
 
 def test_the_table_of_jobs_does_what_it_says(tmp_path: Path) -> None:
@@ -68,7 +85,9 @@ def test_the_table_of_jobs_does_what_it_says(tmp_path: Path) -> None:
         for project_id in (1, 2):
             store.append(block([{}], project_id=project_id), project_id)
         kept = {1: Retention(raw_days=1, minutes_days=1, hours_days=1)}
-        table = jobs(store, lambda: saved.append(1), lambda: kept, lambda: {1}, lambda: None)
+        table = jobs(
+            store, lambda: saved.append(1), lambda: kept, lambda: Projects({1}, 2), lambda: None
+        )
         for job in table:  # in the order of the table, in which they run
             job.run()
         assert saved == [1]

@@ -47,7 +47,7 @@ from .dashboard.headers import common, secured
 from .folder import exclusive, make_folder
 from .homes import Only, check_homes
 from .ingest.worker import IngestWorker
-from .jobs import Job, JobRunner, collector_job, jobs
+from .jobs import Job, JobRunner, StrangersError, collector_job, jobs, left
 from .live.hub import LiveHub
 from .proxies import behind
 from .queue import dead_letters
@@ -55,7 +55,7 @@ from .queue.base import Queue
 from .queue.journal import Journal
 from .serving import server
 from .settings import Settings, SettingsError
-from .store.base import EventStore
+from .store.base import EventStore, StoreUnavailableError
 from .store.duckdb import DuckDBStore
 from .store.open import open_store
 from .store.timing import time_questions
@@ -163,6 +163,7 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
     watch = Watch(settings, store) if isinstance(store, DuckDBStore) else None
     web = create_web(settings, store, watch)
     stack.callback(mail.close, web, LAST_MAILS)
+    _refuse_strangers(web, store)
     if shared(settings):
         stack.enter_context(contextlib.closing(Follower(url(settings))))
     ingest = None
@@ -185,6 +186,15 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
     )
     routes = [] if only == "web" else _of_collector(collector)
     return _platform(parts, questions, [*routes, *_of_web(web, hub)], stack)
+
+
+def _refuse_strangers(web: Flask, store: EventStore) -> None:
+    """Raises SettingsError. A store that is away is asked again before anything is deleted."""
+    try:
+        with contextlib.suppress(StoreUnavailableError):
+            left(store, partial(existing, web))
+    except StrangersError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _collecting(settings: Settings, stack: contextlib.ExitStack) -> Platform:

@@ -6,7 +6,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from .accounts import models, project_settings, projects
-from .store.base import Retention
+from .store.base import Projects, Retention
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,10 @@ def project_exists(web: Flask, project_id: int) -> bool:
             return True
 
 
-def existing(web: Flask) -> set[int]:
+def existing(web: Flask) -> Projects:
     with web.app_context():
-        return projects.project_ids()
+        ids = projects.project_ids()
+        return Projects(ids, projects.greatest_id())
 
 
 def kept(web: Flask) -> dict[int, Retention]:

@@ -4,12 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
 from .counts import JobState
-from .store.base import EventStore, Retention
+from .store.base import EventStore, Projects, Retention
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +23,13 @@ class Job:
     seconds: float
 
 
+class StrangersError(Exception):
+    """The event store is not of these accounts."""
+
+
 #: Ask the accounts how long which project's data is kept, and which projects there are.
 KeptBy = Callable[[], Mapping[int, Retention]]
-Existing = Callable[[], AbstractSet[int]]
+Existing = Callable[[], Projects]
 Work = Callable[[], None]
 
 
@@ -71,11 +74,28 @@ def _of_the_store(
     )
 
 
-def sweep(store: EventStore, existing: Callable[[], AbstractSet[int]]) -> None:
-    """Delete the rows of projects that are gone: a server may have stopped between the two."""
-    stored = store.project_ids()  # asked first: a project made meanwhile is not among them
-    for project_id in stored - existing():
+def sweep(store: EventStore, existing: Existing) -> None:
+    """Delete the rows of projects that are gone: a server may have stopped between the two.
+
+    Raises StrangersError, with nothing deleted.
+    """
+    for project_id in left(store, existing):
         store.delete_project(project_id)
+
+
+def left(store: EventStore, existing: Existing) -> set[int]:
+    """The deleted projects that have rows. Raises StrangersError: whoever starts with new accounts,
+    or mistypes their address, is not to lose everything within a minute."""
+    stored = store.project_ids()  # asked first: a project made meanwhile is not among them
+    known = existing()
+    gone = stored - known.ids
+    if gone and max(gone) > known.greatest:
+        raise StrangersError(
+            "The event store holds requests of projects that these accounts never had: the two do "
+            "not belong together. Put the accounts back that belong to it (a backup has both), or "
+            "give these accounts another event store. Nothing was deleted."
+        )
+    return gone
 
 
 def _now_us() -> int:

@@ -88,9 +88,15 @@ def test_the_id_of_a_deleted_project_is_not_used_again(ada: User) -> None:
     team = teams.default_team(ada)
     gone = projects.create_project(team, "gone")
     old = gone.id
+    assert projects.greatest_id() == old
     db.session.delete(gone)
     db.session.commit()
+    assert projects.greatest_id() == old, "it was given, and is not given again"
     assert projects.create_project(team, "gone").id > old
+
+
+def test_without_a_project_no_id_was_given() -> None:
+    assert projects.greatest_id() == 0
 
 
 @pytest.mark.parametrize(

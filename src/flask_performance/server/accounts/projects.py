@@ -3,7 +3,7 @@
 Whatever a user may not see is None or left out, so that "not yours" and "not there" look alike.
 """
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, selectinload
 
@@ -76,6 +76,16 @@ def delete_project(project: Project) -> int:
 def project_ids() -> set[int]:
     """Every project there is."""
     return set(db.session.scalars(select(Project.id)))
+
+
+def greatest_id() -> int:
+    """Of all projects that ever were, deleted ones too: no id is given twice. 0: there was none."""
+    asked = "select seq from sqlite_sequence where name = 'projects'"
+    if db.engine.dialect.name == "postgresql":
+        asked = "select pg_sequence_last_value(pg_get_serial_sequence('projects', 'id')::regclass)"
+    given = db.session.scalar(text(asked)) or 0
+    # Rows that were copied into a database say nothing to its sequence.
+    return max(given, db.session.scalar(select(func.max(Project.id))) or 0)
 
 
 def free_name(team: Team, name: str, project: Project | None = None) -> str:

@@ -3,7 +3,8 @@
 Times are UTC microseconds since the epoch, durations microseconds, sizes bytes.
 """
 
-from typing import Final, Literal, get_args
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -72,6 +73,15 @@ class Thresholds(msgspec.Struct, frozen=True):
     us: int
     #: (method, route, threshold).
     own: tuple[tuple[str, str, int], ...] = ()
+
+
+class Projects(NamedTuple):
+    """What the accounts know of projects: who has rows and is not there, is gone or not theirs."""
+
+    #: Of those there are.
+    ids: AbstractSet[int]
+    #: Of all that there ever were.
+    greatest: int
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
