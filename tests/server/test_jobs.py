@@ -85,12 +85,14 @@ def test_the_table_of_jobs_does_what_it_says(tmp_path: Path) -> None:
         for project_id in (1, 2):
             store.append(block([{}], project_id=project_id), project_id)
         kept = {1: Retention(raw_days=1, minutes_days=1, hours_days=1)}
+        known, letters = Projects({1}, greatest=2), list[Projects]()
         table = jobs(
-            store, lambda: saved.append(1), lambda: kept, lambda: Projects({1}, 2), lambda: None
-        )
+            store, lambda: saved.append(1), lambda: kept, lambda: known, letters.append,
+            lambda: None,
+        )  # fmt: skip
         for job in table:  # in the order of the table, in which they run
             job.run()
-        assert saved == [1]
+        assert (saved, letters) == ([1], [known])
         assert store.project_ids() == {1}
         ever = Filter(project_id=1, start_us=0, end_us=NOON_US * 2)
         assert store.requests(ever, 10).rows == []

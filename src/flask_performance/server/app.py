@@ -55,7 +55,7 @@ from .queue.base import Queue
 from .queue.journal import Journal
 from .serving import server
 from .settings import Settings, SettingsError
-from .store.base import EventStore, StoreUnavailableError
+from .store.base import EventStore, Projects, StoreUnavailableError
 from .store.duckdb import DuckDBStore
 from .store.open import open_store
 from .store.timing import time_questions
@@ -175,7 +175,8 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
     table = [collector_job(meter.save)]
     if watch is not None:
         asked = (partial(kept, web), partial(existing, web))
-        table = list(jobs(store, meter.save, *asked, watch.look))
+        letters = partial(_delete_letters, settings)
+        table = list(jobs(store, meter.save, *asked, letters, watch.look))
     runner = _runner(table, stack)
     hub = LiveHub(partial(dashboard.open_view, web), store.revision, changes)
     if isinstance(queue, Journal):
@@ -186,6 +187,10 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
     )
     routes = [] if only == "web" else _of_collector(collector)
     return _platform(parts, questions, [*routes, *_of_web(web, hub)], stack)
+
+
+def _delete_letters(settings: Settings, known: Projects) -> None:
+    dead_letters.delete_left(settings.journal, known.ids, known.greatest)
 
 
 def _refuse_strangers(web: Flask, store: EventStore) -> None:

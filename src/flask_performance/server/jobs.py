@@ -30,6 +30,8 @@ class StrangersError(Exception):
 #: Ask the accounts how long which project's data is kept, and which projects there are.
 KeptBy = Callable[[], Mapping[int, Retention]]
 Existing = Callable[[], Projects]
+#: Deletes the dead letters of projects that are gone.
+DeleteLetters = Callable[[Projects], object]
 Work = Callable[[], None]
 
 
@@ -38,12 +40,13 @@ def jobs(
     save_counts: Work,
     kept: KeptBy,
     existing: Existing,
+    delete_letters: DeleteLetters,
     look_at_disk: Work,
 ) -> Sequence[Job]:
     """The table of one process that does everything."""
     return (
         collector_job(save_counts),
-        *_of_the_store(lambda: store, kept, existing),
+        *_of_the_store(lambda: store, kept, existing, delete_letters),
         Job("look at the disk and keep its budget", look_at_disk, 10),
     )
 
@@ -54,23 +57,34 @@ def collector_job(save_counts: Work) -> Job:
 
 
 def scaled_jobs(
-    store: Callable[[], EventStore], kept: KeptBy, existing: Existing, forget_claims: Work
+    store: Callable[[], EventStore],
+    kept: KeptBy,
+    existing: Existing,
+    delete_letters: DeleteLetters,
+    forget_claims: Work,
 ) -> Sequence[Job]:
     """The table of Celery's beat, which has no store at hand."""
     return (
-        *_of_the_store(store, kept, existing),
+        *_of_the_store(store, kept, existing, delete_letters),
         Job("forget which batches were claimed long ago", forget_claims, 600),
     )
 
 
 def _of_the_store(
-    store: Callable[[], EventStore], kept: KeptBy, existing: Existing
+    store: Callable[[], EventStore],
+    kept: KeptBy,
+    existing: Existing,
+    delete_letters: DeleteLetters,
 ) -> Sequence[Job]:
+    def sweep_all() -> None:
+        sweep(store(), existing)
+        delete_letters(existing())
+
     return (
         Job("add new requests to the rollups", lambda: store().roll(), 10),
         Job("merge rollups and receipts", lambda: store().maintain(_now_us()), 60),
         Job("delete what is older than kept", lambda: store().forget(_now_us(), kept()), 600),
-        Job("delete what deleted projects left", lambda: sweep(store(), existing), 60),
+        Job("delete what deleted projects left", sweep_all, 60),
     )
 
 

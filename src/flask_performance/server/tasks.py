@@ -28,8 +28,9 @@ from .ingest.messages import MessageIngest
 from .jobs import Job, scaled_jobs
 from .queue.base import Envelope
 from .queue.celery import TASK, broker_queue, celery_app, unpacked
+from .queue.dead_letters import MAX_BURIED, TOO_MANY
 from .settings import LogFormat, Settings, SettingsError
-from .store.base import StoreUnavailableError
+from .store.base import Projects, StoreUnavailableError
 from .store.open import open_store
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def make_app(settings: Settings) -> Celery:
             # What no worker took until it is due again is dropped: the next one does its work.
             "options": {"queue": TIMED, "expires": job.seconds},
         }
-        for job in scaled_jobs(*(_of_workers,) * 4)
+        for job in scaled_jobs(*(_of_workers,) * 5)
     }  # fmt: skip
     _close_with_their_process(parts)
     app.conf.beat_scheduler = "celery.beat:Scheduler"  # keeps no file: the periods are short
@@ -142,8 +143,9 @@ class Worker:
         web = Flask(__name__)
         accounts.init_app(web, settings)
         self._jobs = scaled_jobs(
-            lambda: self._store, partial(kept, web), partial(existing, web), claims.forget
-        )
+            lambda: self._store, partial(kept, web), partial(existing, web), self._delete_letters,
+            claims.forget,
+        )  # fmt: skip
 
     def store(self, message: str, envelopes: list[Envelope], *, again: bool = False) -> None:
         """A message of the collectors; `again`: the broker has handed it out before."""
@@ -184,6 +186,11 @@ class Worker:
     def _exists(self, project_id: int) -> bool:
         with self._engine.connect() as connection:
             return connection.scalar(select(Project.id).where(Project.id == project_id)) is not None
+
+    def _delete_letters(self, known: Projects) -> None:
+        self._letters.delete_left(known.ids, known.greatest)
+        if deleted := self._letters.trim(MAX_BURIED):
+            log.error(TOO_MANY, {"count": deleted})
 
     def _bury(
         self, message: str, place: int, envelope: Envelope, reason: str, counted: int

@@ -126,6 +126,21 @@ def test_a_message_is_stored_once_however_often_it_comes(line: Line) -> None:
     assert line.store.real.ledger(EVER).stored == 7
 
 
+def test_dead_letters_have_a_bound_and_go_with_their_project(line: Line) -> None:
+    for number in range(10):
+        [one] = envelopes(b"x" * 100, project_id=number)
+        line._bury(new_id(), 0, one, "spoilt", 0)
+    line.letters.delete_left({1, 2, 3, 4}, greatest=7)
+
+    def kept() -> list[int]:
+        return [letter[1] for letter in line.letters.listed()]
+
+    assert kept() == [1, 2, 3, 4, 8, 9]
+    assert line.letters.trim(450) == 2
+    assert kept() == [3, 4, 8, 9]
+    assert line.letters.trim(450) == 0
+
+
 def test_a_batch_that_is_in_two_messages_is_stored_once(line: Line) -> None:
     first, second = envelopes(zipped(batch(1)), zipped(batch(2))), envelopes(zipped(batch(2)))
     line.worker().store(new_id(), first)

@@ -113,6 +113,43 @@ def test_what_was_forgotten_is_gone_after_the_next_commit(open_journal: Open) ->
     assert numbers(open_journal()) == [3, 4, 5]
 
 
+def test_what_is_stored_is_forgotten_while_nothing_comes(
+    open_journal: Open, tmp_path: Path
+) -> None:
+    journal = open_journal()
+    put(journal, *map(envelope, range(2_500)))
+    journal.forget(2_400, 0)
+
+    def left() -> int:
+        with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as reader:
+            return int(reader.execute("select count(*) from entry").fetchone()[0])
+
+    wait_for(lambda: left() == 100, 20, "what is stored to be forgotten")
+    assert numbers(journal, after=2_400) == list(range(2_400, 2_500))
+
+
+def test_after_a_backlog_the_file_becomes_small_again(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "UNUSED", 200_000)
+    file = tmp_path / "journal.sqlite3"
+    journal = open_journal()
+    put(journal, *(envelope(number, size=10_000) for number in range(100)))
+    journal.bury(3, envelope(2), "spoilt")
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("pragma wal_checkpoint(passive)")
+    assert file.stat().st_size > 1_000_000
+    journal.forget(99, 0)
+    wait_for(lambda: file.stat().st_size < 100_000, 20, "a small file")
+    assert numbers(journal, after=99) == [99]
+    put(journal, envelope(100))
+    assert [position for position, _ in journal.read(99, 10, 2**30)] == [100, 101]
+    assert [letter.id for letter in dead_letters.letters(file)] == [3]
+    journal.close()
+    again = open_journal()
+    assert numbers(again, after=99) == [99, 100]
+
+
 def test_starting_after_a_position_forgets_what_is_stored(open_journal: Open) -> None:
     journal = open_journal()
     put(journal, *map(envelope, range(5)))
@@ -244,6 +281,39 @@ def test_dead_letters_are_kept_with_their_reason(open_journal: Open, tmp_path: P
     with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
         rows = connection.execute("select * from dead_letter").fetchall()
     assert rows == [(position, 7, 1, 1, b"1", "it is no batch", 3, checksum(7, 1, True, b"1"))]
+
+
+def test_dead_letters_have_a_bound(
+    open_journal: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault that spoils every batch would fill the disk with them."""
+    file = tmp_path / "journal.sqlite3"
+    journal = open_journal(max_buried=10_500)
+    for number in range(1, 26):
+        journal.bury(number, envelope(number, size=998), "spoilt")
+    kept = [letter.id for letter in dead_letters.letters(file)]
+    assert kept == list(range(16, 26))
+    assert "the oldest 1 were deleted" in caplog.text
+    dead_letters.delete(file, range(16, 21))
+    caplog.clear()
+    for number in range(26, 31):
+        journal.bury(number, envelope(number, size=998), "spoilt")
+    assert [letter.id for letter in dead_letters.letters(file)] == list(range(21, 31))
+    assert not caplog.text, "those that somebody deleted count no more"
+    journal.close()
+    assert dead_letters.size(file) == 10_000
+    open_journal(max_buried=10_500).bury(31, envelope(31, size=998), "spoilt")
+    assert [letter.id for letter in dead_letters.letters(file)] == list(range(22, 32))
+
+
+def test_dead_letters_of_deleted_projects_go(open_journal: Open, tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite3"
+    journal = open_journal()
+    for project_id in (1, 2, 3, 9):
+        journal.bury(project_id, Envelope(project_id, 1, False, b"x"), "spoilt")
+    assert dead_letters.delete_left(file, {1, 3}, greatest=4) == 1
+    kept = [letter.project_id for letter in dead_letters.letters(file)]
+    assert kept == [1, 3, 9], "nobody here knows the last one, or deleted it"
 
 
 def test_dead_letters_are_listed_replayed_once_and_deleted(

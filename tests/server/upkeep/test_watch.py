@@ -1,5 +1,6 @@
 """The disk: its budget is kept, what is deleted is said, and trouble is said before it is there."""
 
+import asyncio
 import contextlib
 import dataclasses
 import logging
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from flask_performance.server.app import create_web
+from flask_performance.server.queue.base import Envelope
+from flask_performance.server.queue.journal import Journal
 from flask_performance.server.settings import Settings, SettingsError, SignUp
 from flask_performance.server.store.base import HOUR_US, Filter
 from flask_performance.server.store.block import Block, text_column
@@ -21,6 +24,7 @@ from flask_performance.server.store.duckdb_room import shrink
 from flask_performance.server.upkeep.watch import Watch, make_smaller, size
 from tests.server.accounts.support import PASSWORD, Browser
 from tests.server.store.builders import NOON_US, block
+from tests.support.waiting import wait_for
 
 MB = 10**6
 BUDGET = 50 * MB
@@ -150,6 +154,26 @@ def test_when_single_requests_are_gone_minutes_go_and_then_hours(
 def test_what_is_in_no_rollup_yet_is_not_deleted(settings: Settings, store: DuckDBStore) -> None:
     hour(store, 0, 50)
     assert store.thin("raw", 1.0) is None
+    assert kept(store, 0) == 50
+
+
+def test_an_emptied_journal_costs_no_history(settings: Settings, store: DuckDBStore) -> None:
+    """After a backlog its file is large, and nothing is in it."""
+    hour(store, 0, 50)
+    store.roll()
+    with contextlib.closing(Journal(settings.journal)) as journal:
+
+        async def put() -> None:
+            waiting = (Envelope(1, NOON_US, False, bytes(200_000)) for _ in range(300))
+            await asyncio.gather(*map(journal.put, waiting))
+
+        asyncio.run(put())
+        watch = Watch(settings, store)
+        wait_for(lambda: watch.taken() > BUDGET, 10, "a backlog that takes room")
+        journal.forget(300, 0)
+        assert settings.journal.stat().st_size > BUDGET
+        wait_for(lambda: watch.taken() < BUDGET / 2, 20, "an empty journal")
+        watch.look()
     assert kept(store, 0) == 50
 
 

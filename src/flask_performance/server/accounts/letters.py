@@ -81,6 +81,20 @@ class Letters:
             if row is not None:
                 yield id, row[0], tuple(row[1:])
 
+    def delete_left(self, projects: Collection[int], greatest: int) -> None:
+        """Forget those of deleted projects: which there are, and the greatest id ever given."""
+        gone = Letter.project_id.not_in(projects), Letter.project_id <= greatest
+        with self._engine.begin() as connection:
+            connection.execute(delete(Letter).where(*gone))
+
+    def trim(self, most: int) -> int:
+        """Forget the oldest until all take at most so many bytes; how many."""
+        newer = func.sum(func.length(Letter.body)).over(order_by=Letter.id.desc())
+        sized = select(Letter.id, newer.label("size")).subquery()
+        old = select(sized.c.id).where(sized.c.size > most)
+        with self._engine.begin() as connection:
+            return connection.execute(delete(Letter).where(Letter.id.in_(old))).rowcount
+
     def delete(self, ids: Collection[int] | None) -> int:
         """Forget some (None: all) for good; how many there were."""
         gone = delete(Letter)

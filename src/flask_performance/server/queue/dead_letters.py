@@ -12,6 +12,12 @@ from typing import Final
 
 import msgspec
 
+#: What dead letters may take (bytes of bodies); then the oldest go, and the log says so.
+MAX_BURIED: Final = 256 * 1024**2
+TOO_MANY: Final = (
+    "There are more dead letters than may be kept: the oldest %(count)d were deleted. The ledger "
+    "goes on counting their requests as dropped."
+)
 #: The statements on chosen letters; null chooses all.
 DELETE: Final = """
     delete from dead_letter where ?1 is null or id in (select value from json_each(?1))
@@ -19,6 +25,19 @@ DELETE: Final = """
 MEASURE: Final = """
     select count(*), coalesce(sum(length(body)), 0) from dead_letter
     where ?1 is null or id in (select value from json_each(?1))
+"""
+#: The oldest, as long as what is newer takes all the room there is, or more.
+TRIM: Final = """
+    delete from dead_letter where id in (
+        select id from (
+            select id, sum(length(body)) over (order by id desc) as size from dead_letter
+        ) where size > ?1
+    )
+"""
+#: Of projects that are gone: all but those in a list, of those up to an id.
+DELETE_LEFT: Final = """
+    delete from dead_letter
+    where project_id <= ?2 and project_id not in (select value from json_each(?1))
 """
 ENTER_AGAIN: Final = """
     insert into entry (project_id, received_us, gzip, body, crc, counted)
@@ -42,6 +61,29 @@ class DeadLetter(msgspec.Struct, frozen=True):
 def count(journal: Path) -> int:
     with _opened(journal) as connection:
         return int(connection.execute("select count(*) from dead_letter").fetchone()[0])
+
+
+def size(journal: Path) -> int:
+    """Bytes of all bodies."""
+    with _opened(journal) as connection:
+        return int(connection.execute(MEASURE, [None]).fetchone()[1])
+
+
+def trim(journal: Path, most: int) -> tuple[int, int]:
+    """Forget the oldest until all take at most so many bytes; how many, and what the rest takes."""
+    with _opened(journal) as connection:
+        connection.execute("begin immediate")
+        deleted = connection.execute(TRIM, [most]).rowcount
+        rest = connection.execute(MEASURE, [None]).fetchone()[1]
+        connection.execute("commit")
+        return deleted, int(rest)
+
+
+def delete_left(journal: Path, projects: Collection[int], greatest: int) -> int:
+    """Forget those of deleted projects: which there are, and the greatest id that there ever was;
+    how many."""
+    with _opened(journal) as connection:
+        return connection.execute(DELETE_LEFT, [_chosen(projects), greatest]).rowcount
 
 
 def letters(journal: Path) -> list[DeadLetter]:

@@ -24,7 +24,8 @@ from ..settings import SettingsError
 from . import dead_letters
 from .answers import Waiter, answer
 from .base import Envelope, Kept, Queue, QueueFullError, QueueUnavailableError
-from .journal_file import DAMAGED, checksum, not_usable, open_file, read_envelope
+from .dead_letters import MAX_BURIED
+from .journal_file import DAMAGED, checksum, not_usable, open_file, read_envelope, sizes
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ MAX_AT_HAND: Final = 24 * 1024**2
 ROWS: Final = 128
 #: Entries that one commit forgets at most: those who wait for it are not to wait for the past.
 FORGET: Final = 1_000
+#: More than this that nothing needs any more is given back to the disk, when nothing waits; and
+#: only where the rest is less, because nothing is acknowledged meanwhile (bytes).
+UNUSED: Final = 64 * 1024**2
 #: The writer looks by itself whether something came, this often: who was to wake it may have had
 #: an event loop that ended (seconds).
 LOOK: Final = 0.5
@@ -49,18 +53,28 @@ LOOK: Final = 0.5
 class Journal(Queue):
     """A durable queue in one file. Raises SettingsError where the file cannot be used."""
 
-    def __init__(self, path: Path, *, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_buried: int = MAX_BURIED,
+    ) -> None:
         self._path = path
-        self._max_waiting = max_waiting
+        self._max_waiting, self._max_buried = max_waiting, max_buried
         try:
             self._writer_connection, self._reader_connection = open_file(path)
             self._waiting = self._measure()
+            #: Bytes of the dead letters, or more: others may have deleted some.
+            self._buried = dead_letters.size(path)
         except (sqlite3.Error, OSError) as error:
             raise SettingsError(not_usable(path, "opened", error)) from error
         self._condition = threading.Condition()
         self._pending: list[tuple[Envelope, Waiter]] = []
         self._unsynced = 0
         self._forgettable = self._forgotten = 0
+        #: Whether something was forgotten since the file was last looked at.
+        self._is_emptier = True
         self.commit_seconds = Histogram(SHORT)
         self.trouble = Trouble()
         self._closing = False
@@ -147,11 +161,8 @@ class Journal(Queue):
 
     def _run(self) -> None:
         while True:
+            self._rest()
             with self._condition:
-                while not (self._pending or self._closing):
-                    self._idle = True
-                    self._condition.wait(LOOK)
-                self._idle = False
                 pending, self._pending = self._pending, []
                 self._waiting += self._unsynced
                 unsynced, self._unsynced = self._unsynced, 0
@@ -169,6 +180,38 @@ class Journal(Queue):
             answer([waiter for _, waiter in pending], error)
             if closing and not pending:
                 return
+
+    def _rest(self) -> None:
+        """Until there is something to do. Whoever comes meanwhile is to wait for little else."""
+        patience = LOOK
+        while True:
+            with self._condition:
+                if not (self._pending or self._closing):
+                    self._idle = True
+                    self._condition.wait(patience)
+                self._idle = False
+                if self._pending or self._closing:
+                    return
+            patience = 0.0 if self._tidied() else LOOK
+
+    def _tidied(self) -> bool:
+        """Forget some of what is stored, or give room back; whether there may be more to do."""
+        if self._forgotten < self._forgettable:
+            return self._commit([], min(self._forgettable, self._forgotten + FORGET)) is None
+        if self._is_emptier:
+            self._is_emptier = False
+            self._give_back()
+        return False
+
+    def _give_back(self) -> None:
+        """Make the file smaller, where a store that was away for long made it large."""
+        connection = self._writer_connection
+        with contextlib.suppress(sqlite3.Error):  # it stays as large as it is
+            used, unused = sizes(connection)
+            if unused > UNUSED > used:
+                connection.execute("vacuum")
+                # The file itself becomes smaller with this, as soon as nobody reads the old one.
+                connection.execute("pragma wal_checkpoint(passive)")
 
     def _commit(self, envelopes: list[Envelope], forgettable: int) -> QueueUnavailableError | None:
         connection, last = self._writer_connection, 0
@@ -189,6 +232,7 @@ class Journal(Queue):
         except Exception as error:  # this thread must outlive whatever happens to one commit
             _roll_back(connection)
             return QueueUnavailableError(f"the journal cannot be written: {error}")
+        self._is_emptier |= forgotten > self._forgotten
         self._forgotten = forgotten
         self._keep_at_hand(envelopes, last)
         return None
@@ -271,6 +315,15 @@ class Journal(Queue):
                 "values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [id, *_row(envelope), reason, counted],
             )
+            self._buried += len(envelope.body)
+            if self._buried > self._max_buried:
+                self._bury_less()
+
+    def _bury_less(self) -> None:
+        """They are there for somebody to look at: new ones say more than old ones."""
+        deleted, self._buried = dead_letters.trim(self._path, self._max_buried)
+        if deleted:
+            log.error(dead_letters.TOO_MANY, {"count": deleted})
 
     def replay(self, ids: Collection[int] | None) -> int:
         """Put dead letters (None: all) into the queue again; how many. Raises sqlite3.Error."""

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,9 @@ MIGRATIONS: Final = {
     alter table dead_letter add column crc integer;
     """,
 }
+
+#: The log beside the file takes so much between two transactions, however much one brought (bytes).
+MOST_LOG: Final = 16 * 1024**2
 
 #: The checksum of what was found damaged: nothing has it.
 DAMAGED: Final = -1
@@ -88,10 +92,26 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
+        connection.execute(f"pragma journal_size_limit = {MOST_LOG}")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def sizes(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Of the file: bytes that hold something, and bytes that are used again before it grows."""
+    pages, free, page = (
+        int(connection.execute(f"pragma {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page, free * page
+
+
+def used_bytes(path: Path) -> int:
+    """What a journal holds; from beside those who work with it. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(path, timeout=1)) as connection:
+        return sizes(connection)[0]
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

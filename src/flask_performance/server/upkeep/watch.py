@@ -9,12 +9,14 @@ import contextlib
 import json
 import logging
 import shutil
+import sqlite3
 import tempfile
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Final
 
+from flask_performance.server.queue.journal_file import used_bytes
 from flask_performance.server.settings import Settings
 from flask_performance.server.store.duckdb import DuckDBStore
 from flask_performance.server.store.duckdb_room import TIERS, shrink
@@ -136,14 +138,21 @@ class Watch:
         return None
 
     def taken(self) -> int:
-        """What the data folder takes for good (bytes)."""
-        events = self._settings.events
-        others = 0
-        for file in self._settings.data.glob("*"):
+        """What the data folder takes for good (bytes).
+
+        What a database can use again does not count: after a backlog the journal is an empty file
+        of gigabytes for a while, and nobody's history is to go for it.
+        """
+        settings = self._settings
+        databases = (settings.events.name, settings.journal.name)
+        taken = self._store.used_bytes()
+        with contextlib.suppress(sqlite3.Error):
+            taken += used_bytes(settings.journal) if settings.journal.exists() else 0
+        for file in settings.data.glob("*"):
             with contextlib.suppress(OSError):
-                if file.is_file() and not file.name.startswith(events.name):
-                    others += file.stat().st_size
-        return others + self._store.used_bytes()
+                if file.is_file() and not file.name.startswith(databases):
+                    taken += file.stat().st_size
+        return taken
 
     def _keep_budget(self, budget: int) -> None:
         if self.taken() <= budget * BEGIN:
