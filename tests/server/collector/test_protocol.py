@@ -167,10 +167,18 @@ def test_endless_headers_are_refused(line: Line) -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize("begun", [b"", b"POST /v1/coll", post(body(single()))])
+#: A body that is not whole: of the short way, and of the long one.
+HALF = post(body(single()))[:-1]
+HALF_CHUNKED = (
+    post(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"") + b"9\r\n{"
+)
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /v1/coll", post(body(single())), HALF, HALF_CHUNKED])
 def test_who_is_late_is_closed(line: Line, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
     monkeypatch.setattr(serving, "LOOK", 0.05)
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "IDLE_SECONDS", 0.3)
     with line.connect() as client:
         client.sendall(begun)
@@ -178,6 +186,34 @@ def test_who_is_late_is_closed(line: Line, monkeypatch: pytest.MonkeyPatch, begu
         while client.recv(10_000):
             pass
         assert time.monotonic() - began >= 0.15
+
+
+@pytest.mark.parametrize("half", [HALF, HALF_CHUNKED], ids=["short way", "long way"])
+def test_bodies_under_way_have_a_bound_all_together(line: Line, half: bytes) -> None:
+    """Each may be small enough, and all of them more than the server has."""
+    room = line.desk.collector.room
+    room.left = 3 * len(body(single()))
+    filler = f"POST {ADDRESS} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode()
+    with line.connect() as first, line.connect() as second:
+        first.sendall(filler + b" " * (room.left - 1))
+        wait_for(lambda: room.left == 1, 10, "a body that takes nearly all room")
+        second.sendall(half.replace(b"9\r\n{", b"9\r\n{ {} {} {"))
+        said = second.recv(10_000)
+        assert said.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in said
+        assert line.answers(post(b"{}"), 1)[0][0] == 503
+    wait_for(lambda: room.left == 3 * len(body(single())), 10, "all room to be given back")
+    for _ in range(5):
+        assert line.answers(post(body(single())), 1)[0][0] == 202
+    assert line.desk.collector.counts.refused["busy"] == 2
+
+
+def test_strangers_take_no_room(line: Line) -> None:
+    """Whoever has no key is told so before a body is read."""
+    head = HALF.replace(ADDRESS.encode(), b"/v1/collector/" + b"0" * 32)
+    with line.connect() as client:
+        client.sendall(head)
+        assert client.recv(10_000).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_full_journal(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ..accounts.quotas import Over
 from ..counts import Collected
 from ..payload import SMALL, Batch, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
+from .room import Part, Room
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ class Collector:
         self._meter = meter
         self._page = page
         self.counts = Collected()
+        self.room = Room()
         # Long bodies are decoded here and not on the event loop, one after the other: decoding
         # keeps the interpreter to itself, so that more threads would only take more memory.
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoder")
@@ -156,17 +158,31 @@ class Collector:
             )  # fmt: skip
         found = self._working(key)
         headers = dict(scope["headers"])
-        try:
-            gzip = _gzip(headers)
-            body = await _read(headers, receive)
-        except Refusal as refusal:
-            return self._refuse(refusal, found)
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._take(found, gzip, body, partial(_set, answered))
-        return await answered
+        with self.room.part() as part:
+            try:
+                gzip = _gzip(headers)
+                body = await _read(headers, receive, part)
+            except Refusal as refusal:
+                return self._refuse(refusal, found)
+            answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            self._take(found, gzip, body, partial(_set, answered))
+            return await answered
 
-    def post(self, path: str, headers: dict[bytes, bytes], body: bytes, answer: Reply) -> None:
-        """A POST whose body is here already; `answer` is called at once or later on this loop."""
+    def welcomes(self, path: str) -> bool:
+        """Whether the body of a post is worth reading: strangers take no memory with one."""
+        try:
+            found = self._find(_key(path))
+        except (Refusal, KeysUnavailableError):
+            return False
+        return found is not None and not found.revoked
+
+    def post(
+        self, path: str, headers: dict[bytes, bytes], body: bytes | None, answer: Reply
+    ) -> None:
+        """A POST whose body is here already; `answer` is called at once or later on this loop.
+
+        No body: there was no room for it.
+        """
         try:
             found = self._working(_key(path))
         except Refusal as refusal:
@@ -177,6 +193,8 @@ class Collector:
             return
         try:
             gzip = _gzip(headers)
+            if body is None:
+                raise _no_room()
         except Refusal as refusal:
             answer(self._refuse(refusal, found))
         else:
@@ -294,6 +312,13 @@ class Collector:
             answer(self._refuse(Refusal(503, _not_kept(error), RETRY_AFTER), key))
 
 
+def _no_room() -> Refusal:
+    return Refusal(
+        503, "More is being received than this server has memory for; send it again later.",
+        RETRY_AFTER,
+    )  # fmt: skip
+
+
 def _accepted(requests: int) -> Answer:
     return Answer(202, b'{"accepted": %d}' % requests)
 
@@ -347,7 +372,7 @@ def _gzip(headers: dict[bytes, bytes]) -> bool:
     return encoding == b"gzip"
 
 
-async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def _read(headers: dict[bytes, bytes], receive: Receive, part: Part) -> bytes:
     too_large = Refusal(413, f"The body is larger than {MAX_BODY:,} bytes; send smaller batches.")
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > MAX_BODY:  # the server before us checks its form
@@ -362,6 +387,8 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
         size += len(chunk)
         if size > MAX_BODY:
             raise too_large
+        if not part.grow(len(chunk)):
+            raise _no_room()
         more = message.get("more_body", False)
     return b"".join(chunks)
 

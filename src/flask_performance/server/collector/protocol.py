@@ -30,8 +30,10 @@ SEEN: Final = 1_000
 MOST_SEEN: Final = 1024
 #: Headers of a request; clients send some hundred bytes.
 MOST_HEAD: Final = 64 * 1024
-#: How long a request's headers may take, and how long a connection may say nothing (seconds).
+#: How long a request's headers may take, its body, and how long a connection may say nothing
+#: (seconds).
 HEAD_SECONDS: Final = 10.0
+BODY_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 75.0
 
 
@@ -50,10 +52,12 @@ class Post(RequestResponseCycle):
         self._protocol = protocol
         self.headers = headers
         self.chunks: list[bytes] = []
+        self.part = protocol.room.part()
         self.keep_alive = keep_alive
 
     def answer(self, answer: Answer) -> None:
         self.response_complete = True
+        self.part.give_back()
         self._protocol.answer(self, answer)
 
 
@@ -127,14 +131,17 @@ class CollectorProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._collector = collector
+        self.room = collector.room
         self._heads = heads
         self._seen = seen
         #: Whether the parser is within a message, and what was read last while it was not.
         self._parsing = False
         self._first = b""
-        #: Since when the client owes us the rest of a head, or a new request; None: it does not.
+        #: Since when the client owes us the rest of a head or a body, or a new request; None: it
+        #: does not.
         self._since: float | None = self.loop.time()
         self._idle = False
+        self._in_body = False
         self._head_size = 0
 
     # -- bounds ----------------------------------------------------------------------------------
@@ -149,21 +156,32 @@ class CollectorProtocol(HttpToolsProtocol):
                 path, headers, body = found
                 self._since = None
                 self.cycle = post = Post(self, headers, keep_alive=True)
-                self._collector.post(path, headers, body, post.answer)
+                kept = body if post.part.grow(len(body)) else None
+                self._collector.post(path, headers, kept, post.answer)
                 return
         self._first = b"" if self._parsing else data
         super().data_received(data)
-        if self._since is not None and not self._idle and not self.transport.is_closing():
+        waits = self._since is not None and not (self._idle or self._in_body)
+        if waits and not self.transport.is_closing():
             self._head_size += len(data)
             if self._head_size > MOST_HEAD:
                 self.send_400_response("The headers are too long.")
 
     def close_if_late(self, now: float) -> None:
         """Called every second for every connection: slow clients hold no place."""
-        if self._since is not None:
-            allowed = IDLE_SECONDS if self._idle else HEAD_SECONDS
-            if now - self._since > allowed:
-                self.transport.close()
+        if self._since is None:
+            return
+        if self._in_body and self.flow.read_paused:
+            self._since = now  # it is we who are late
+        allowed = BODY_SECONDS if self._in_body else HEAD_SECONDS
+        if now - self._since > (IDLE_SECONDS if self._idle else allowed):
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # A body that is whole has its room until it is answered.
+        if self._in_body and isinstance(self.cycle, Post):
+            self.cycle.part.give_back()
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -174,7 +192,7 @@ class CollectorProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
-        self._since = None
+        self._since, self._idle, self._in_body = self.loop.time(), False, True
         self._head_size = 0
         headers = dict(self.headers)
         if self._is_usual(headers):
@@ -197,6 +215,7 @@ class CollectorProtocol(HttpToolsProtocol):
             and self._is_free()
             and not self.expect_100_continue
             and b"upgrade" not in headers
+            and self._collector.welcomes(self.url.decode("ascii"))
         )
 
     def _is_free(self) -> bool:
@@ -207,17 +226,29 @@ class CollectorProtocol(HttpToolsProtocol):
         return bool(self.parser.should_keep_alive()) and self.parser.get_http_version() != "1.0"
 
     def on_body(self, body: bytes) -> None:
-        if isinstance(self.cycle, Post):
-            self.cycle.chunks.append(body)
-        else:
+        post = self.cycle
+        if not isinstance(post, Post):
             super().on_body(body)
+        elif post.response_complete:
+            pass  # it was refused
+        elif post.part.grow(len(body)):
+            post.chunks.append(body)
+        else:
+            post.keep_alive = False
+            self._collector.post(self.url.decode("ascii"), post.headers, None, post.answer)
 
     def on_message_complete(self) -> None:
         post = self.cycle
-        self._parsing = False
+        self._parsing = self._in_body = False
+        self._since = None
         if not isinstance(post, Post):
             super().on_message_complete()
-            return
+        if post.response_complete:  # it was refused before it was whole
+            self._idle, self._since = True, self.loop.time()
+        elif isinstance(post, Post):
+            self._on_post_complete(post)
+
+    def _on_post_complete(self, post: Post) -> None:
         path, body = self.url.decode("ascii"), b"".join(post.chunks)
         if post.keep_alive:
             self._seen.remember(self._first, path, post.headers, len(body))
