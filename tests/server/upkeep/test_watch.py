@@ -20,7 +20,7 @@ from flask_performance.server.settings import Settings, SettingsError, SignUp
 from flask_performance.server.store.base import HOUR_US, Filter
 from flask_performance.server.store.block import Block, text_column
 from flask_performance.server.store.duckdb import DuckDBStore
-from flask_performance.server.store.duckdb_room import shrink
+from flask_performance.server.store.duckdb_room import fair_level, shrink
 from flask_performance.server.upkeep.watch import Watch, make_smaller, size
 from tests.server.accounts.support import PASSWORD, Browser
 from tests.server.store.builders import NOON_US, block
@@ -83,10 +83,12 @@ def test_the_folder_stops_growing_and_the_newest_stays(
     everything = Filter(project_id=1, start_us=NOON_US, end_us=NOON_US + 100 * HOUR_US)
     assert store.summary(everything).requests == 30 * STEP, "the rollups still have them"
     [words] = watch.notices()
-    assert words == watch.deletions()[0]
-    assert words.startswith("Single requests from before ")
+    assert words.startswith("Single requests of the 2 projects with the most were deleted, ")
     assert words.endswith(f"within its disk budget of {size(BUDGET)}.")
     assert words in caplog.text
+    for project_id in (1, 2):
+        [said] = watch.deletions(project_id)
+        assert said.startswith("Single requests from before ")
     assert Watch(settings, store).notices() == [words], "a restart forgets nothing"
 
 
@@ -130,7 +132,8 @@ def test_administrators_see_it_on_every_page_and_others_do_not(
     administrator, other = Browser(web), Browser(web)
     administrator.sign_up()
     other.post("/signup", form_at="/signup", email="grace@example.org", password=PASSWORD)
-    assert "Single requests from before 21 November 2025" in administrator.get("/projects").text
+    said = administrator.get("/projects").text
+    assert "Single requests of the project with the most were deleted, from before 21 " in said
     assert "is too small" in administrator.get("/teams").text
     assert "grace@example.org" in (page := other.get("/projects").text)
     assert "disk budget" not in page
@@ -143,7 +146,7 @@ def test_when_single_requests_are_gone_minutes_go_and_then_hours(
     store.roll()
     watch = Watch(dataclasses.replace(settings, disk_budget=1), store)
     watch.look()
-    start = [words.split(" from ")[0] for words in watch.deletions()]
+    start = [words.split(" from ")[0] for words in watch.deletions(1)]
     assert start == ["Single requests", "Minutes", "Hours"]
     assert "is too small: nothing is left" in watch.notices()[0]
     everything = Filter(project_id=1, start_us=NOON_US, end_us=NOON_US + 100 * HOUR_US)
@@ -153,8 +156,43 @@ def test_when_single_requests_are_gone_minutes_go_and_then_hours(
 
 def test_what_is_in_no_rollup_yet_is_not_deleted(settings: Settings, store: DuckDBStore) -> None:
     hour(store, 0, 50)
-    assert store.thin("raw", 1.0) is None
+    assert store.thin("raw", 1.0) == {}
     assert kept(store, 0) == 50
+
+
+def test_a_noisy_project_pays_for_its_noise_itself(settings: Settings, store: DuckDBStore) -> None:
+    """The others keep what is far older, as long as they take less room."""
+    hour(store, 0, 500)  # of project 1; what is noisy belongs to project 2
+    for number in range(1, 20, 2):
+        hour(store, number, 1_000)
+    store.roll()
+    went = store.thin("raw", 0.5)
+    assert list(went) == [2]
+    assert (kept(store, 0), kept(store, 1), kept(store, 19)) == (500, 0, 1_000)
+    assert sum(kept(store, number) for number in range(1, 20, 2)) == pytest.approx(4_750, rel=0.05)
+    watch = Watch(dataclasses.replace(settings, disk_budget=1), store)
+    watch.look()
+    assert kept(store, 0) == 0, "in the end there is no other way"
+    assert len(watch.deletions(1)) == len(watch.deletions(2)) == 3
+    assert watch.deletions(3) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "share", "level"),
+    [
+        ({1: 100, 2: 900}, 0.5, 400),
+        ({1: 100, 2: 100}, 0.1, 90),
+        ({1: 2, 2: 1}, 0.1, 1),
+        ({1: 10, 2: 20, 3: 970}, 0.9, 70),
+        ({1: 40, 2: 50, 3: 60}, 0.9, 5),
+        ({1: 40, 2: 50}, 1.0, 0),
+        ({}, 0.5, 0),
+    ],
+)
+def test_who_takes_the_most_room_gives_way_first(
+    taken: dict[int, int], share: float, level: int
+) -> None:
+    assert fair_level(taken, share) == level
 
 
 def test_an_emptied_journal_costs_no_history(settings: Settings, store: DuckDBStore) -> None:

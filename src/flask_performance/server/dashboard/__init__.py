@@ -59,14 +59,19 @@ THEMES = frozenset({"light", "dark"})
 
 #: Says what there is to know, a sentence each.
 Notices = Callable[[], list[str]]
+Deletions = Callable[[int], list[str]]
 
 
 def init_app(
-    app: Flask, store: EventStore, server: Notices = list, deletions: Notices = list
+    app: Flask,
+    store: EventStore,
+    server: Notices = list,
+    deletions: Deletions = lambda _project: [],
 ) -> None:
     """Give an app its pages. The accounts' `init_app` comes before it.
 
-    `server`: what an administrator has to know; `deletions`: what was deleted for want of room.
+    `server`: what an administrator has to know; `deletions`: what of a project (by the
+    store's id) was deleted for want of room.
     """
     app.extensions[EXTENSION] = store
     # Ours before everybody's: Flask-Security brings templates of the same names.

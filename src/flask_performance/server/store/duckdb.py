@@ -243,27 +243,37 @@ class DuckDBStore(DuckDBUpkeep):
         with self._connection.cursor() as cursor:
             return used_bytes(cursor, self._path)
 
-    def thin(self, tier: Tier, share: float) -> int | None:
-        """Delete about this share of a tier, the oldest, of all projects up to one moment: which.
+    def thin(self, tier: Tier, share: float) -> dict[int, int]:
+        """Delete about this share of a tier: the oldest of the projects that take the most room.
 
-        None: the tier is empty. What is not in the rollups stays. Raises StoreUnavailableError.
+        By project: the moment before which nothing is left. Empty: the tier is. What is not in the
+        rollups stays. Raises StoreUnavailableError.
         """
-        projects = self.project_ids()
-        with self._alone(), self._changes(projects):
+        with self._alone(), self._changes(self.project_ids()):
             detailed = self._detail_all()
             with self._transaction() as connection:
-                before_us = oldest(connection, tier, share, detailed)
-                if before_us is None:
-                    return None
-                for table, width_us, condition in TIERS[tier]:
-                    words = {"table": table, "width": str(width_us), "condition": condition}
-                    statement = load("forget_all", **words)
-                    parameters = {"before_us": before_us, "detailed": detailed}
-                    connection.execute(statement, named(statement, parameters))
-                if tier == "raw":
-                    self._note_raw_from(connection, projects, before_us)
-            self._checkpoint()  # from then on the blocks are used again
-        return before_us
+                goes = oldest(connection, tier, share, detailed)
+                for project_id, before_us in goes.items():
+                    self._forget_oldest(connection, tier, project_id, before_us, detailed)
+            if goes:
+                self._checkpoint()  # from then on the blocks are used again
+        return goes
+
+    def _forget_oldest(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tier: Tier,
+        project_id: int,
+        before_us: int,
+        detailed: int,
+    ) -> None:
+        parameters = {"project_id": project_id, "before_us": before_us, "detailed": detailed}
+        for table, width_us, condition in TIERS[tier]:
+            words = {"table": table, "width": str(width_us), "condition": condition}
+            statement = load("forget_oldest", **words)
+            connection.execute(statement, named(statement, parameters))
+        if tier == "raw":
+            self._note_raw_from(connection, {project_id}, before_us)
 
     # -- forgetting ------------------------------------------------------------------------------
 

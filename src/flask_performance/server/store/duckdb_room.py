@@ -7,6 +7,9 @@ becomes small only when it is written anew.
 
 import contextlib
 import os
+from collections import Counter
+from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -53,15 +56,48 @@ def used_bytes(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 def oldest(
     connection: duckdb.DuckDBPyConnection, tier: Tier, share: float, detailed: int
-) -> int | None:
-    """The moment before which about this share of a tier's rows began; None: there is nothing."""
+) -> dict[int, int]:
+    """By project: the moment before which all of its rows in a tier are to go, so that about this
+    share of the tier goes. Empty: there is nothing."""
+    taken: Counter[int] = Counter()
+    for table, _, condition in TIERS[tier]:
+        statement = load("taken", table=table, condition=condition)
+        found = connection.execute(statement, named(statement, {"detailed": detailed}))
+        taken.update(dict(found.fetchall()))
+    level = fair_level(taken, share)
+    parts = {id: 1 - level / rows for id, rows in taken.items() if rows > level}
+    return {
+        id: _oldest_of(connection, tier, {"project_id": id, "share": part, "detailed": detailed})
+        for id, part in parts.items()
+    }
+
+
+def fair_level(taken: Mapping[int, int], share: float) -> int:
+    """How many rows a project may keep, so that about this share of all goes.
+
+    Who has less keeps everything: who takes the most room gives way first, and nobody's history
+    pays for another one's noise.
+    """
+    total = sum(taken.values())
+    kept = total - ceil(round(total * share, 6))  # where there is anything, something goes
+    for place, rows in enumerate(sorted(taken.values())):
+        even = kept // (len(taken) - place)
+        if rows > even:
+            return even
+        kept -= rows
+    return max(taken.values(), default=0)
+
+
+def _oldest_of(
+    connection: duckdb.DuckDBPyConnection, tier: Tier, parameters: dict[str, float]
+) -> int:
+    """The moment before which about a share of a project's rows in a tier began."""
     for table, width_us, condition in TIERS[tier]:
         statement = load("oldest", table=table, condition=condition)
-        parameters = named(statement, {"share": share, "detailed": detailed})
-        found = connection.execute(statement, parameters).fetchall()[0][0]
+        found = connection.execute(statement, named(statement, parameters)).fetchall()[0][0]
         if found is not None:
             return int(found) + width_us
-    return None
+    raise AssertionError("it has rows")
 
 
 def shrink(path: Path, most: int) -> tuple[int, int] | None:

@@ -1,20 +1,23 @@
 """Room on the disk: what the server may take, what is left, and what people are told of it.
 
-The disk budget counts what the data folder holds, without what the event store can use again. Where
-it comes near the budget the oldest single requests go, of all projects up to the same moment, then
-minutes, then hours, so that everybody looks back equally far.
+The disk budget counts what the data folder holds, without what the databases can use again. Where
+it comes near the budget the oldest single requests go, of the projects that take the most room,
+until all that lose some have equally much; then minutes, then hours. So a noisy project pays for
+its noise itself.
 """
 
 import contextlib
-import json
 import logging
 import shutil
 import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 from flask_performance.server.queue.journal_file import used_bytes
 from flask_performance.server.settings import Settings
@@ -38,6 +41,19 @@ REPEAT: Final = 3600.0
 #: How long people are told that something was deleted (seconds).
 TOLD: Final = 7 * 24 * 3600.0
 WORDS: Final[dict[Tier, str]] = {"raw": "Single requests", "minutes": "Minutes", "hours": "Hours"}
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """Of a tier of a project."""
+
+    before_us: int
+    #: When it was, and for which budget.
+    at: int
+    budget: int
+
+    @property
+    def before(self) -> str:
+        return f"{datetime.fromtimestamp(self.before_us / 1e6, UTC):%-d %B %Y, %H:%M} UTC"
 
 
 def make_smaller(settings: Settings) -> None:
@@ -76,9 +92,12 @@ class Watch:
         self._trouble: str | None = None
         self._said = 0.0
         self._too_small = False
-        self._deleted: dict[str, dict[str, int]] = {}
-        with contextlib.suppress(OSError, ValueError):
-            self._deleted = json.loads(settings.deleted.read_text(encoding="utf-8"))
+        #: By tier and project.
+        self._deleted: dict[Tier, dict[int, Deleted]] = {}
+        with contextlib.suppress(OSError, ValueError, msgspec.ValidationError):
+            self._deleted = msgspec.json.decode(
+                settings.deleted.read_bytes(), type=dict[Tier, dict[int, Deleted]]
+            )
 
     def notices(self) -> list[str]:
         """What an administrator has to know."""
@@ -88,23 +107,31 @@ class Watch:
                 f"The disk budget of {size(self._settings.disk_budget or 0)} is too small: nothing "
                 "is left that could be deleted. Raise FLASK_PERFORMANCE_DISK_BUDGET."
             )
-        return told + self.deletions()
+        return told + [self._of_server(tier, list(lately)) for tier, lately in self._lately()]
 
-    def deletions(self) -> list[str]:
+    def deletions(self, project_id: int) -> list[str]:
         """What members of a project have to know."""
-        recent = time.time() - TOLD
         return [
-            self._words(tier)
-            for tier in TIERS
-            if tier in self._deleted and self._deleted[tier]["at"] > recent
+            f"{WORDS[tier]} from before {lately[project_id].before} were deleted to keep this "
+            f"server within its disk budget of {size(lately[project_id].budget)}: the projects "
+            "that take the most room give way first."
+            for tier, lately in self._lately()
+            if project_id in lately
         ]
 
-    def _words(self, tier: Tier) -> str:
-        one = self._deleted[tier]
-        before = datetime.fromtimestamp(one["before_us"] / 1e6, UTC)
+    def _lately(self) -> Iterator[tuple[Tier, dict[int, Deleted]]]:
+        recent = time.time() - TOLD
+        for tier in TIERS:
+            found = {id: one for id, one in self._deleted.get(tier, {}).items() if one.at > recent}
+            if found:
+                yield tier, found
+
+    def _of_server(self, tier: Tier, projects: list[int]) -> str:
+        last = max((self._deleted[tier][id] for id in projects), key=lambda one: one.before_us)
+        whose = "the project" if len(projects) == 1 else f"the {len(projects)} projects"
         return (
-            f"{WORDS[tier]} from before {before:%-d %B %Y, %H:%M} UTC were deleted to keep this "
-            f"server within its disk budget of {size(one['budget'])}."
+            f"{WORDS[tier]} of {whose} with the most were deleted, from before {last.before} at "
+            f"the latest, to keep this server within its disk budget of {size(last.budget)}."
         )
 
     def look(self) -> None:
@@ -158,21 +185,23 @@ class Watch:
         if self.taken() <= budget * BEGIN:
             self._too_small = False
             return
-        deleted: dict[Tier, int] = {}
+        deleted: dict[Tier, dict[int, int]] = {}
         for tier in TIERS:
             for share in (*[SHARE] * PASSES, 1.0):
                 if self.taken() <= budget * END:
                     break
-                before_us = self._store.thin(tier, share)
-                if before_us is None:
+                thinned = self._store.thin(tier, share)
+                if not thinned:
                     break
-                deleted[tier] = before_us
+                deleted.setdefault(tier, {}).update(thinned)
         self._too_small = self.taken() > budget * BEGIN
         for tier, before_us in deleted.items():
             self._tell(tier, before_us, budget)
 
-    def _tell(self, tier: Tier, before_us: int, budget: int) -> None:
-        self._deleted[tier] = {"before_us": before_us, "at": int(time.time()), "budget": budget}
-        log.warning("%(words)s", {"words": self._words(tier)})
+    def _tell(self, tier: Tier, before_us: dict[int, int], budget: int) -> None:
+        now = int(time.time())
+        news = {id: Deleted(us, now, budget) for id, us in before_us.items()}
+        self._deleted[tier] = self._deleted.get(tier, {}) | news
+        log.warning("%(words)s", {"words": self._of_server(tier, list(news))})
         with contextlib.suppress(OSError):
-            self._settings.deleted.write_text(json.dumps(self._deleted), encoding="utf-8")
+            self._settings.deleted.write_bytes(msgspec.json.encode(self._deleted))
