@@ -169,7 +169,7 @@ def test_a_worker_keeps_its_message_whatever_is_in_the_way(world: Scaled, stack:
 def test_what_only_one_folder_has_says_so(world: Scaled, tmp_path: Path) -> None:
     done = run(world, "backup", str(tmp_path / "copy.tar.gz"))
     assert done.returncode == 1
-    assert "use pg_dump, and the tools of the other servers" in done.stderr
+    assert "use pg_dump for the accounts, and clickhouse-backup" in done.stderr
 
 
 def test_a_worker_without_a_broker_says_what_to_do() -> None:

@@ -4,6 +4,7 @@ from .contract import StoreContract
 from .contract_apdex import ApdexContract
 from .contract_bounds import BoundsContract
 from .contract_details import DetailsContract
+from .contract_export import ExportContract
 from .contract_kept import KeptContract
 from .contract_processes import ProcessContract
 from .contract_rollups import RollupsContract
@@ -15,6 +16,7 @@ class EveryContract(
     ApdexContract,
     BoundsContract,
     DetailsContract,
+    ExportContract,
     KeptContract,
     ProcessContract,
     RollupsContract,

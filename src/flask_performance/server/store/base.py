@@ -6,7 +6,7 @@ internal integers; who may see which project is decided before a question reache
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .processes import DeclaredRoute, InstanceRow
@@ -39,6 +39,8 @@ from .shapes import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .block import Block
 
 __all__ = [
@@ -248,6 +250,13 @@ class EventStore(ABC):
         """The releases that were heard for the first time in the window, the newest first.
 
         Of the other conditions only `environment` applies: the first time there. Cheap.
+        """
+
+    @abstractmethod
+    def export(self, project_id: int, start_us: int, end_us: int, file: "Path") -> Iterator[float]:
+        """Write a project's requests of a window to a file; how far it is, in percent.
+
+        The file's name ends in .parquet or .csv. Raises StoreUnavailableError.
         """
 
     @abstractmethod

@@ -215,10 +215,6 @@ class DuckDBStore(DuckDBUpkeep):
             yield connection
 
     def export(self, project_id: int, start_us: int, end_us: int, file: Path) -> Iterator[float]:
-        """Write a project's requests of a window to a file; how far it is, in percent.
-
-        The file's name ends in .parquet or .csv. Raises StoreUnavailableError.
-        """
         window = {"project_id": project_id, "start_us": start_us, "end_us": end_us}
         try:
             with self._connection.cursor() as cursor:

@@ -15,8 +15,8 @@ T = TypeVar("T")
 #: What writes, what timed work does, and what is answered from memory.
 NO_QUESTIONS: Final = frozenset(
     {
-        "append", "close", "delete_project", "forget", "has_batch", "maintain", "position",
-        "revision", "roll", "rows",
+        "append", "close", "delete_project", "export", "forget", "has_batch", "maintain",
+        "position", "revision", "roll", "rows",
     }
 )  # fmt: skip
 

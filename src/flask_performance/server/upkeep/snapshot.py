@@ -49,10 +49,16 @@ def take(settings: Settings, store: DuckDBStore | None, folder: Path) -> Iterato
 
 def refuse_scaled(settings: Settings) -> None:
     """A backup is of one folder, and holds all or nothing. Raises UpkeepError."""
+    if settings.store_url is not None:
+        raise UpkeepError(
+            "A backup is of one data folder, and here three servers have what is in one: use "
+            "pg_dump for the accounts, and clickhouse-backup or ALTER TABLE … FREEZE for the "
+            "requests; keep FLASK_PERFORMANCE_SECRET, too. The broker has only what is on its way."
+        )
     if settings.database_url is not None:
         raise UpkeepError(
             "The accounts are in PostgreSQL and not in the data folder, and a backup without them "
-            "is none: use pg_dump, and the tools of the other servers."
+            "is none: use pg_dump, and copy the data folder while `serve` is stopped."
         )
 
 

@@ -43,8 +43,9 @@ class Tasks:
             self.__dict__["_store"] = store
         if journal is not None:
             self.__dict__["_journal"] = journal
-        for left in settings.data.glob(f"{SCRATCH}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        if settings.queue_url is None:  # elsewhere several commands may work at once
+            for left in settings.data.glob(f"{SCRATCH}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     @cached_property
     def _store(self) -> EventStore:
@@ -85,18 +86,23 @@ class Tasks:
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
-        """A folder on the data's disk, deleted afterwards; one at a time."""
+        """A folder on the data's disk, if there is one, deleted afterwards; one at a time."""
+        data = self._settings.data
         if not self._copying.acquire(blocking=False):
             raise UpkeepError("Another backup or export is under way; try again when it is done.")
         try:
-            with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._settings.data) as folder:
+            with tempfile.TemporaryDirectory(
+                prefix=SCRATCH, dir=data if data.is_dir() else None
+            ) as folder:
                 yield Path(folder)
         finally:
             self._copying.release()
 
     def _snapshot(self) -> Iterator[dict[str, Any]]:
         """A copy of everything at one moment, for a backup."""
-        store = self._embedded() if self._serving else None
+        store = self._store if self._serving else None
+        if not isinstance(store, DuckDBStore | None):
+            raise TypeError("only an embedded store is served with commands")
         with self._scratch() as folder:
             yield from snapshot.take(self._settings, store, folder)
             yield {"hold": str(folder)}
@@ -105,18 +111,12 @@ class Tasks:
         self, project_id: int, start_us: int, end_us: int, kind: str
     ) -> Iterator[dict[str, Any]]:
         """The requests of a project in a window as a file."""
-        store = self._embedded()
         with self._scratch() as folder:
             file = folder / f"requests.{kind}"
-            yield from ({"percent": part} for part in store.export(
+            yield from ({"percent": part} for part in self._store.export(
                 project_id, start_us, end_us, file
             ))  # fmt: skip
             yield {"hold": str(file)}
-
-    def _embedded(self) -> DuckDBStore:
-        if not isinstance(self._store, DuckDBStore):
-            raise UpkeepError("The event store is a server of its own; use its own tools.")
-        return self._store
 
     def _dead_letters(self) -> Iterator[dict[str, Any]]:
         for letter in self._letters.letters():

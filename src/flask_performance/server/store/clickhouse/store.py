@@ -1,7 +1,8 @@
 """Storing blocks in ClickHouse."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -134,6 +135,12 @@ class ClickHouseStore(ClickHouseDetailed, ProcessReader):
     def revision(self, project_id: int) -> int:
         [(changes,)] = self._rows(statement("revision"), {"project_id": project_id})
         return int(changes)
+
+    def export(self, project_id: int, start_us: int, end_us: int, file: Path) -> Iterator[float]:
+        # Workers, which never export, need no DuckDB.
+        from flask_performance.server.store.duckdb_export import exported_by_pages
+
+        yield from exported_by_pages(self, project_id, start_us, end_us, file)
 
     def delete_project(self, project_id: int) -> None:
         self._upkeep.delete_project(project_id)
