@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from .clock import Clock
 from .counts import JobState
 from .store.base import EventStore, Projects, Retention
 
@@ -76,6 +77,12 @@ def _of_the_store(
     existing: Existing,
     delete_letters: DeleteLetters,
 ) -> Sequence[Job]:
+    clock = Clock()
+
+    def forget() -> None:
+        if clock.believed():
+            store().forget(_now_us(), kept())
+
     def sweep_all() -> None:
         sweep(store(), existing)
         delete_letters(existing())
@@ -83,7 +90,7 @@ def _of_the_store(
     return (
         Job("add new requests to the rollups", lambda: store().roll(), 10),
         Job("merge rollups and receipts", lambda: store().maintain(_now_us()), 60),
-        Job("delete what is older than kept", lambda: store().forget(_now_us(), kept()), 600),
+        Job("delete what is older than kept", forget, 600),
         Job("delete what deleted projects left", sweep_all, 60),
     )
 

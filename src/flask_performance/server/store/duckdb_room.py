@@ -105,11 +105,11 @@ def shrink(path: Path, most: int) -> tuple[int, int] | None:
 
     Only while nobody has it open. Raises duckdb.Error and OSError, with nothing changed.
     """
+    copy = path.with_name(f"{path.name}.smaller")
+    copy.unlink(missing_ok=True)  # of a start that was killed
     before = path.stat().st_size if path.exists() else 0
     if before <= most:
         return None
-    copy = path.with_name(f"{path.name}.smaller")
-    copy.unlink(missing_ok=True)
     try:
         with contextlib.closing(
             duckdb.connect(str(path), config={"memory_limit": "400MB", "threads": 2})
