@@ -17,7 +17,12 @@ from flask_performance.server.ingest.pipeline import BLOCK_REQUESTS
 from flask_performance.server.ingest.worker import IngestWorker
 from flask_performance.server.queue.base import Envelope
 from flask_performance.server.queue.journal import Journal
-from flask_performance.server.store.base import Filter, LedgerTotals, StoreUnavailableError
+from flask_performance.server.store.base import (
+    Filter,
+    LedgerTotals,
+    Retention,
+    StoreUnavailableError,
+)
 from flask_performance.server.store.block import Block
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.batches import START_US, batch, body, single, zipped
@@ -157,6 +162,22 @@ def test_requests_of_2019(line: Line) -> None:
     assert row.start_us == 1_557_907_200_123_456 - 12_300
     totals = line.store.ledger(EVER)
     assert totals == LedgerTotals(seen=50, stored=50, waiting=0, lost=0, dropped={}, silent=0)
+
+
+def test_what_is_told_of_the_future_grows_old_as_all_else(line: Line) -> None:
+    """Or a wrong clock, or a stranger, fills the disk with what is never old enough to go."""
+    day_us = 24 * 3600 * 1_000_000
+    future = batch()
+    future["requests"]["start_us"] = [253_402_300_799_999_999, START_US + 2 * day_us, START_US]
+    line.post(body(future), body(single(created_at="9999-12-31 23:59:59.999999")))
+    wait_for(lambda: line.store.ledger(EVER).stored == 4, 10, "four stored requests")
+    starts = sorted(row.start_us for row in line.rows())
+    assert starts == [START_US, START_US + day_us, START_US + day_us, START_US + day_us + 1]
+    line.store.roll()
+    kept = {1: Retention(raw_days=1, minutes_days=1, hours_days=1)}
+    line.store.forget(START_US + 4 * day_us, kept)
+    assert line.rows() == []
+    assert line.store.summary(EVER).requests == 0
 
 
 def test_repeats_are_stored_once_in_one_block_in_later_ones_and_after_a_restart(

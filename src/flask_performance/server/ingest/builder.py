@@ -10,6 +10,7 @@ from flask_performance.wire import DROP_REASONS
 
 from ..payload import Batch, Outline, Overhead, Routes, Single
 from ..queue.base import Envelope
+from ..store.base import DAY_US
 from ..store.block import (
     INTEGERS,
     TEXTS,
@@ -25,6 +26,9 @@ from ..store.block import (
     unknown,
 )
 
+#: What says that it began later than this after it came (microseconds) counts as begun then: what
+#: lies in the year 9999 would never be old enough to be deleted.
+AHEAD_US: Final = DAY_US
 #: Anything else would let a stranger make as many operations as he likes; the word is
 #: OpenTelemetry's (`http.request.method`, HTTP semantic conventions).
 METHODS: Final = frozenset(
@@ -70,7 +74,7 @@ class BlockBuilder:
             self._declarations.append(_declaration(instance, received_us, batch.routes))
         self.requests += len(batch.requests)
         if len(batch.requests):
-            self._add_requests(project_id, instance, batch)
+            self._add_requests(project_id, instance, received_us, batch)
 
     def add_refused(
         self,
@@ -109,13 +113,13 @@ class BlockBuilder:
         project_id, received_us = envelope.project_id, envelope.received_us
         if isinstance(message, Single):
             stored, instance = 1, self._instance_2019(project_id)
-            self._add_single(project_id, instance, message)
+            self._add_single(project_id, instance, received_us, message)
         else:
             stored, instance = (
                 len(message.requests), self._instance(_instance_key(project_id, message)),
             )  # fmt: skip
             if stored:
-                self._add_requests(project_id, instance, message)
+                self._add_requests(project_id, instance, received_us, message)
         self.requests += stored
         self._receipts.append(
             Receipt(
@@ -126,7 +130,7 @@ class BlockBuilder:
             )
         )
 
-    def _add_requests(self, project_id: int, instance: int, batch: Batch) -> None:
+    def _add_requests(self, project_id: int, instance: int, received_us: int, batch: Batch) -> None:
         requests = batch.requests
         count = len(requests)
         places = np.array(
@@ -142,6 +146,7 @@ class BlockBuilder:
             values = getattr(requests, name, None)
             if name not in columns and values is not None:
                 columns[name] = values
+        columns["start_us"] = np.minimum(columns["start_us"], received_us + AHEAD_US)
         for name in TEXTS:
             values = getattr(requests, name)
             if values is not None and name != "path":
@@ -155,20 +160,20 @@ class BlockBuilder:
         """A request of the 2019 client: it knows the endpoint and not the route."""
         instance = self._instance_2019(project_id)
         self.requests += 1
-        self._add_single(project_id, instance, single)
+        self._add_single(project_id, instance, received_us, single)
         self._single_receipts[instance] = (
             received_us,
             self._single_receipts.get(instance, (0, 0))[1] + 1,
         )
 
-    def _add_single(self, project_id: int, instance: int, single: Single) -> None:
+    def _add_single(self, project_id: int, instance: int, received_us: int, single: Single) -> None:
         route = single.endpoint or ""
         self._singles["project_id"].append(project_id)
         self._singles["instance"].append(instance)
         self._singles["operation"].append(
             self._operation(project_id, single.method, route, single.endpoint)
         )
-        self._singles["start_us"].append(single.start_us)
+        self._singles["start_us"].append(min(single.start_us, received_us + AHEAD_US))
         self._singles["duration_us"].append(single.duration_us)
         self._singles["status"].append(single.status_code)
         self._single_paths.append(single.path[:MAX_TEXT])
