@@ -45,6 +45,7 @@ from .collector.endpoint import ALL_REASONS, Collector, Headers
 from .counts import Failing, Histogram
 from .dashboard.headers import common, secured
 from .folder import exclusive, make_folder
+from .forms import whole
 from .homes import Only, check_homes
 from .ingest.worker import IngestWorker
 from .jobs import Job, JobRunner, StrangersError, collector_job, jobs, left
@@ -53,6 +54,7 @@ from .proxies import behind
 from .queue import dead_letters
 from .queue.base import Queue
 from .queue.journal import Journal
+from .room import Room
 from .serving import server
 from .settings import Settings, SettingsError
 from .store.base import EventStore, Projects, StoreUnavailableError
@@ -186,7 +188,7 @@ def _everything(settings: Settings, only: Only | None, stack: contextlib.ExitSta
         settings, engine, queue, runner, collector, web=web, store=store, ingest=ingest, hub=hub
     )
     routes = [] if only == "web" else _of_collector(collector)
-    return _platform(parts, questions, [*routes, *_of_web(web, hub)], stack)
+    return _platform(parts, questions, [*routes, *_of_web(web, hub, collector.room)], stack)
 
 
 def _delete_letters(settings: Settings, known: Projects) -> None:
@@ -329,9 +331,10 @@ def _of_collector(collector: Collector) -> list[BaseRoute]:
     ]
 
 
-def _of_web(web: Flask, hub: LiveHub) -> list[BaseRoute]:
+def _of_web(web: Flask, hub: LiveHub, room: Room) -> list[BaseRoute]:
     """The last one takes everything."""
-    pages = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
+    threads = cast(ASGIApp, WSGIMiddleware(cast(WSGIApp, web), workers=WEB_THREADS))
+    pages = whole(threads, web.config["MAX_CONTENT_LENGTH"], room)
     return [
         Route("/projects/live", hub.endpoint),
         Route("/projects/{project}/live", hub.endpoint),

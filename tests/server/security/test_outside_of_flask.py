@@ -15,6 +15,7 @@ from flask_performance.server.accounts.permissions import Action, may
 from flask_performance.server.app import _of_collector, _of_web, platform
 from flask_performance.server.dashboard import open_view
 from flask_performance.server.live.hub import LiveHub
+from flask_performance.server.room import Room
 from flask_performance.server.settings import Settings
 
 from .test_headers import head_of
@@ -33,7 +34,7 @@ def test_every_address_is_known(world: World) -> None:
     nothing: Any = object()
     hub = LiveHub(nothing, nothing, nothing)
     of_itself = vitals.routes(nothing, nothing, None, 0)
-    routes = [*of_itself, *_of_collector(nothing), *_of_web(world.app, hub)]
+    routes = [*of_itself, *_of_collector(nothing), *_of_web(world.app, hub, Room())]
     assert {route.path for route in routes if isinstance(route, Route)} == KNOWN
     assert [route.path for route in routes if isinstance(route, Mount)] == [""]
 

@@ -23,7 +23,7 @@ from ..accounts.quotas import Over
 from ..counts import Collected
 from ..payload import SMALL, Batch, PayloadError, PayloadTooLargeError, Single, decode, unpack
 from ..queue.base import Envelope, Queue, QueueFullError, QueueUnavailableError
-from .room import Part, Room
+from ..room import Part, Room
 
 log = logging.getLogger(__name__)
 
