@@ -118,6 +118,9 @@ def with_stranger(content: bytes) -> bytes:
         (with_stranger, "has no place in it"),
         (lambda content: with_manifest(content, format=2, version="9.1"), "Flask-Performance 9.1"),
         (lambda content: with_manifest(content, format=None), "is no backup, or damaged"),
+        (lambda content: with_manifest(content, files=[]), "is no backup, or damaged"),
+        (lambda content: with_manifest(content, files={}), "has no place in it"),
+        (lambda content: with_manifest(content, files={"a": 10**15}), "needs 1,000,000,000 MB"),
     ],
 )
 def test_what_is_damaged_or_newer_is_refused(

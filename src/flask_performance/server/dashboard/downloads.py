@@ -58,7 +58,7 @@ COLUMNS: Final[dict[str, Callable[[RequestRow], Any]]] = {
     "release": lambda row: row.release,
 }
 #: What a spreadsheet takes for the start of a formula.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 

@@ -32,7 +32,7 @@ EVERY: Final = 0.2
 #: Visitors choose paths; see `dashboard/downloads.py`.
 SHOWN: Final = """
     create or replace temp macro shown(value) as
-    if(value[1] in ('=', '+', '-', '@', chr(9), chr(13)), '''' || value, value)
+    if(regexp_matches(value, '^[-=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]'), '''' || value, value)
 """
 #: By the end of the file's name: how to write it, its times, and what is done to its texts.
 KINDS: Final = {

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import time
 import zlib
@@ -29,6 +30,12 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 #: Bytes read at once.
 PART: Final = 1024**2
+#: Manifest and checksums are shorter than this (bytes), whatever a file says that is no backup.
+SHORT: Final = 1024**2
+#: What is raised where a file is no backup.
+UNREADABLE: Final = (
+    tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError,
+)  # fmt: skip
 #: The quickest: most of it is packed already.
 LEVEL: Final = 1
 
@@ -129,12 +136,13 @@ def _unpack_from(
         if content is None or said is not None or (entry.name == MANIFEST) == bool(manifest):
             raise _damaged(file, f"{entry.name!r} has no place in it")
         if entry.name == SUMS:
-            said = content.read().decode()
+            said = content.read(SHORT).decode()
         elif entry.name == MANIFEST:
-            text = content.read()
+            text = content.read(SHORT)
             manifest = _manifest(file, text)
+            _check_room(folder, manifest)
             sums[MANIFEST] = hashlib.sha256(text).hexdigest()
-        elif entry.name in names:
+        elif entry.name in names and entry.size == manifest["files"].get(entry.name):
             sums[entry.name] = _unpack_one(content, folder / entry.name)
         else:
             raise _damaged(file, f"{entry.name!r} has no place in it")
@@ -155,6 +163,16 @@ def _manifest(file: Path, text: bytes) -> dict[str, Any]:
     return manifest
 
 
+def _check_room(folder: Path, manifest: dict[str, Any]) -> None:
+    """Before a disk is filled with what does not fit, or was made to fill it."""
+    needed, free = sum(manifest["files"].values()), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UpkeepError(
+            f"The backup needs {needed / 1e6:,.0f} MB, and the disk of {folder.parent} has only "
+            f"{free / 1e6:,.0f} MB free. Nothing was changed."
+        )
+
+
 def _unpack_one(content: IO[bytes], file: Path) -> str:
     found = hashlib.sha256()
     with _created(file) as target:
@@ -170,7 +188,7 @@ def _unpack_one(content: IO[bytes], file: Path) -> str:
 def _readable(file: Path) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise _damaged(file, str(error)) from error
     except OSError as error:
         raise UpkeepError(f"{file} cannot be unpacked ({error.strerror or error}).") from error

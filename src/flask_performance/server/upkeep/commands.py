@@ -1,12 +1,10 @@
 """The commands of an operator: `backup`, `restore`, `export` and `dead-letter`."""
 
 import base64
-import gzip
 import json
 import shutil
 import sys
 import time
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from sqlalchemy import or_, select
 from flask_performance.server.accounts.commands import data_option, opened
 from flask_performance.server.accounts.models import Project, db
 from flask_performance.server.accounts.names import RefusedError
+from flask_performance.server.payload import PayloadError, unpack
 from flask_performance.server.settings import Settings, SettingsError
 
 from .archive import pack, refuse_existing
@@ -223,9 +222,9 @@ def show_letter(letter: int, data: Path | None) -> None:
 def _readable(zipped: bool, body: bytes) -> str | bytes:
     """With line breaks, where it is JSON; otherwise as it is."""
     try:
-        text = gzip.decompress(body) if zipped else body
+        text = unpack(body) if zipped else body
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+    except (PayloadError, ValueError, RecursionError):
         return body
 
 
