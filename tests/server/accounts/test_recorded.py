@@ -6,6 +6,8 @@ its own; none is ever changed.
 """
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -75,5 +77,42 @@ def test_recorded_accounts_are_migrated_with_all_they_hold(data: Path, recorded:
         assert known.project_id == 1
 
 
-def test_the_first_revision_is_recorded() -> None:
-    assert RECORDED[0].stem == database.revisions()[0]
+def test_the_first_revision_and_the_newest_are_recorded() -> None:
+    known = database.revisions()
+    assert (RECORDED[0].stem, RECORDED[-1].stem) == (known[0], known[-1])
+
+
+#: A process that is killed while it migrates, before a statement that changes a table.
+KILLED = """
+import os, sys
+from pathlib import Path
+from sqlalchemy import URL, event
+from flask_performance.server.accounts.database import migration_engine, run_migrations
+
+engine = migration_engine(URL.create("sqlite", database=sys.argv[1]))
+left = int(sys.argv[2])
+
+@event.listens_for(engine, "before_cursor_execute")
+def count(connection, cursor, statement, parameters, context, many):
+    global left
+    left -= statement.lstrip().upper().startswith(("CREATE", "ALTER", "DROP", "UPDATE"))
+    if left < 0:
+        os._exit(9)
+
+run_migrations(engine)
+"""
+
+
+@pytest.mark.embedded
+def test_a_start_that_is_killed_on_the_way_is_gone_on_with(data: Path) -> None:
+    data.mkdir()
+    file = data / "accounts.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(RECORDED[0].read_text(encoding="utf-8"))
+    before = rows(file)
+    killed = [sys.executable, "-c", KILLED, str(file), "4"]
+    assert subprocess.run(killed, check=False).returncode == 9
+    assert rows(file) == before, "all or nothing"
+    make_app(data)
+    after = rows(file)
+    assert all(len(after[table]) == len(before[table]) for table in before)

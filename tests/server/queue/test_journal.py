@@ -336,7 +336,7 @@ def test_dead_letters_are_listed_replayed_once_and_deleted(
     assert dead_letters.letters(file) == []
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", range(1, SCHEMA + 1))
 def test_a_journal_of_an_older_schema_is_migrated_with_what_it_holds(
     open_journal: Open, tmp_path: Path, schema: int
 ) -> None:

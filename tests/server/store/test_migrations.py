@@ -1,6 +1,8 @@
 """A data file of an older version becomes one of this version, with all that is in it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,15 @@ from .builders import NOON_US, block
 from .model import HOUR_US
 
 RECORDED = Path(__file__).parent / "recorded"
+SCHEMAS = sorted(int(file.stem.removeprefix("schema_")) for file in RECORDED.glob("schema_*.sql"))
 ANSWERS = json.loads((RECORDED / "schema_1.json").read_text())
 
 
-def old_file(folder: Path) -> Path:
-    """A file as the first version wrote it."""
+def old_file(folder: Path, schema: int = 1) -> Path:
+    """A file as a version of this schema wrote it."""
     file = folder / "events.duckdb"
     with duckdb.connect(str(file)) as connection:
-        connection.execute((RECORDED / "schema_1.sql").read_text())
+        connection.execute((RECORDED / f"schema_{schema}.sql").read_text())
     return file
 
 
@@ -75,16 +78,55 @@ def test_a_fresh_file_and_an_upgraded_one_are_the_same(tmp_path: Path) -> None:
     assert shape(old) == shape(fresh)
 
 
-def test_an_upgraded_file_has_every_request_rollup_and_count(tmp_path: Path) -> None:
-    file = old_file(tmp_path)
+def test_the_newest_schema_is_recorded() -> None:
+    """So that the next one is tried on what this one wrote. A recording is never changed."""
+    assert SCHEMAS[-1] == migrations.SCHEMA
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_an_upgraded_file_has_every_request_rollup_and_count(tmp_path: Path, schema: int) -> None:
+    recorded = json.loads((RECORDED / f"schema_{schema}.json").read_text())
+    file = old_file(tmp_path, schema)
     for _ in range(2):  # the second time there is nothing left to do
-        store = DuckDBStore(file)
-        assert store.position() == ANSWERS["position"]
-        for project_id in (1, 2):
-            found = answers(store, project_id)
-            for name, expected in ANSWERS[str(project_id)].items():
-                assert holds(expected, found[name]), (name, expected, found[name])
-        store.close()
+        assert_answers(file, recorded)
+
+
+def assert_answers(file: Path, recorded: dict[str, Any]) -> None:
+    store = DuckDBStore(file)
+    assert store.position() == recorded["position"]
+    for project_id in (1, 2):
+        found = answers(store, project_id)
+        for name, expected in recorded[str(project_id)].items():
+            assert holds(expected, found[name]), (name, expected, found[name])
+    store.close()
+
+
+#: A process that is killed before a step of the way to the newest schema.
+KILLED = """
+import os, sys
+from pathlib import Path
+from flask_performance.server.store import duckdb_file
+from flask_performance.server.store.duckdb import DuckDBStore
+
+steps = duckdb_file.migrations()
+
+def until_killed():
+    yield from steps[:int(sys.argv[2])]
+    os._exit(9)
+
+duckdb_file.migrations = until_killed
+DuckDBStore(Path(sys.argv[1]))
+"""
+
+
+def test_a_start_that_is_killed_on_the_way_is_gone_on_with(tmp_path: Path) -> None:
+    file = old_file(tmp_path)
+    killed = [sys.executable, "-c", KILLED, str(file), "2"]
+    assert subprocess.run(killed, check=False).returncode == 9
+    with duckdb.connect(str(file), read_only=True) as connection:
+        found = connection.execute("select value from meta where name = 'schema'").fetchone()
+    assert found == (3,), "a step is whole, or was never taken"
+    assert_answers(file, ANSWERS)
 
 
 def test_an_upgraded_file_knows_when_releases_were_first_heard(tmp_path: Path) -> None:
