@@ -55,3 +55,17 @@ def test_a_project_that_was_quiet_is_not_young(tmp_path: Path) -> None:
 def test_a_project_without_requests_is_not_young(tmp_path: Path) -> None:
     with closing(DuckDBStore(tmp_path / "events")) as store:
         assert scope(store).watched_seconds == 900
+
+
+@pytest.mark.parametrize("range", ["1h", "24h"])
+def test_the_total_is_that_of_the_window_though_charts_begin_earlier(
+    tmp_path: Path, range: str
+) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        seconds = {"1h": 3_600, "24h": 86_400}[range]
+        receive(store, seconds + 3, path="/things/1")
+        receive(store, seconds - 1, 10, path="/things/2")
+        for asked in ({}, {"path": "things/"}):
+            found = scope(store, range=range, **asked)
+            assert sum(point.requests for point in found.series) == 3
+            assert found.total == found.summary.requests == 2

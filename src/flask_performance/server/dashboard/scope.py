@@ -150,6 +150,17 @@ class Scope:
         return self.store.summary(self.filter, self.thresholds)
 
     @cached_property
+    def total(self) -> int:
+        """How many requests the window has: those of the charts but what they begin earlier with.
+
+        Where only single requests know, these are read once for both.
+        """
+        grid = self.window.grid
+        earlier = replace(grid, end_us=self.window.start_us)
+        before = self.store.summary(self.state.filter(self.project.id, earlier))
+        return sum(point.requests for point in self.series) - before.requests
+
+    @cached_property
     def before(self) -> Stats:
         """The summary of the period before."""
         filter = self.state.filter(self.project.id, self.window.before)

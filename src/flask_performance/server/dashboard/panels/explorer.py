@@ -16,7 +16,7 @@ def show(scope: Scope) -> Mapping[str, Any]:
     return {
         "requests": found,
         "words": requests.words(found, days=scope.window.seconds > DAY),
-        "total": scope.summary.requests,
+        "total": scope.total,
         "older": scope.rows.next,
         "tail": scope.state.live and scope.state.before is None,
         "size": PAGE_OF_REQUESTS,
