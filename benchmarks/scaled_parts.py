@@ -26,7 +26,8 @@ from .batches import generate
 from .report import keep, machine
 from .under_load import stored
 
-CONNECTIONS: Final = 16
+#: Under way at once, whatever the size: a collector has what many processes send at one moment.
+REQUESTS: Final = 16_000
 SIZES: Final = (1_000, 100, 10)
 
 
@@ -58,13 +59,13 @@ def measure(world: Scaled, project: Project, worker: Process, seconds: float, si
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
     generator = context.Process(
-        target=generate, args=(project.dsn, seconds, CONNECTIONS, result, size)
+        target=generate, args=(project.dsn, seconds, REQUESTS // size, result, size)
     )
     generator.start()
     made = result.get()
     generator.join()
     sent = made["acknowledged"]
-    wait_for(lambda: stored(project) - had >= sent, 300, "all rows", every=0.2)
+    wait_for(lambda: stored(project) - had >= sent, 300, "all rows", every=2)
     _come_to_rest(world)
     after = used(world, worker)
     print(f"{sent:,} requests in batches of {size:,}", flush=True)
@@ -85,7 +86,7 @@ def _come_to_rest(world: Scaled) -> None:
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
     on = machine()
     with scaled() as world:
         project = project_of(world)
