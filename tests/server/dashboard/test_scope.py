@@ -1,12 +1,16 @@
 """What the panels of a rendering share."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
 from flask_performance.server.dashboard.scope import Project, Scope
 from flask_performance.server.dashboard.state import State
+from flask_performance.server.store.base import Point
 from flask_performance.server.store.duckdb import DuckDBStore
 from tests.server.store.builders import block
 
@@ -69,3 +73,21 @@ def test_the_total_is_that_of_the_window_though_charts_begin_earlier(
             found = scope(store, range=range, **asked)
             assert sum(point.requests for point in found.series) == 3
             assert found.total == found.summary.requests == 2
+
+
+def test_people_do_not_wait_for_each_others_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(DuckDBStore(tmp_path / "events")) as store:
+        receive(store, 10)
+        both_ask = Barrier(2, timeout=30)
+        ask = store.series
+
+        def series(*asked: Any) -> list[Point]:
+            both_ask.wait()
+            return ask(*asked)
+
+        monkeypatch.setattr(store, "series", series)
+        with ThreadPoolExecutor(2) as people:
+            found = people.map(lambda one: one.series, (scope(store), scope(store)))
+            assert [sum(point.requests for point in points) for points in found] == [1, 1]

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+
+# That of functools has a lock up to Python 3.11, one for all scopes: a slow question of one person
+# would hold up everybody's.
+from werkzeug.utils import cached_property
 
 from flask_performance.server.accounts.intake import Intake, intake_of
 from flask_performance.server.hints import Routes, routes_of
