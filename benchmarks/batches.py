@@ -1,11 +1,13 @@
 """Batches of 1,000 requests, from the socket to the queryable, rolled-up row.
 
-    python -m benchmarks.batches [--seconds 60] [--connections 16]
+    python -m benchmarks.batches [--seconds 60] [--connections 16] [--rate REQUESTS_A_SECOND]
 
 The generator is a process of its own on the same machine; it asks again as soon as it is answered,
-and waits where it is told to (503 with Retry-After). Its bodies are packed before, all but their
-ends: number and ledger of a batch stand last in its JSON, in a stored block of the gzip stream, so
-that a body costs it some microseconds. It sends what `steps.document` calls typical.
+and waits where it is told to (503 with Retry-After). With a rate it sends so many and no more, as
+apps do: without one the collector takes on more than can be stored meanwhile. Its bodies are packed
+before, all but their ends: number and ledger of a batch stand last in its JSON, in a stored block
+of the gzip stream, so that a body costs it some microseconds. It sends what `steps.document` calls
+typical.
 
 A probe posts one request every half second to another project and asks the API for it, until it is
 there: that is the lag from a 202 to a queryable request, including the question.
@@ -37,6 +39,8 @@ from .under_load import MB, Usage, loaded, size_of, stored, watched
 #: Bodies that differ in more than their numbers, sent in turn.
 TEMPLATES: Final = 40
 WAIT_STORED: Final = 600.0
+#: Connections that wait look this often whether a batch is due (seconds).
+TICK: Final = 0.001
 
 
 class Template:
@@ -73,7 +77,7 @@ class _Sender(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop has a class of its own
-        self._send(self._load.next())
+        self.go_on()
 
     def _send(self, content: bytes) -> None:
         self._sent = content
@@ -90,20 +94,35 @@ class _Sender(asyncio.Protocol):
             return
         assert status == 202, status
         self._load.acknowledged += 1
-        if self._load.loop.time() < self._load.ends:
-            self._send(self._load.next())
-        else:
+        self.go_on()
+
+    def go_on(self) -> None:
+        """With the next batch, if one is due; later; or never."""
+        if self._load.loop.time() >= self._load.ends:
             self._load.open.discard(self)
             self._transport.close()
+        elif self._load.is_due():
+            self._send(self._load.next())
+        else:
+            self._load.free.append(self)
 
 
 class Load:
     """All connections of the generator."""
 
     def __init__(
-        self, dsn: str, seconds: float, connections: int, requests: int = REQUESTS
+        self,
+        dsn: str,
+        seconds: float,
+        connections: int,
+        requests: int = REQUESTS,
+        rate: int | None = None,
     ) -> None:
         parts = urlsplit(dsn)
+        #: Batches a second; None: as many as go.
+        self._rate = None if rate is None else rate / requests
+        #: Connections that wait until a batch is due.
+        self.free: list[_Sender] = []
         self._where = parts.hostname or "", parts.port or 80
         self.head = (
             f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Encoding: gzip\r\n"
@@ -117,6 +136,9 @@ class Load:
         self.acknowledged = self.told_to_wait = 0
         self.open: set[_Sender] = set()
 
+    def is_due(self) -> bool:
+        return self._rate is None or self._turn < (self.loop.time() - self._began) * self._rate
+
     def next(self) -> bytes:
         self._turn += 1
         return self._templates[self._turn % TEMPLATES].next()
@@ -124,20 +146,28 @@ class Load:
     async def run(self) -> float:
         """Until every batch that was sent is acknowledged; so many seconds."""
         self.loop = asyncio.get_running_loop()
-        began = self.loop.time()
-        self.ends = began + self._seconds
+        self._began = self.loop.time()
+        self.ends = self._began + self._seconds
         for _ in range(self._connections):
             _, sender = await self.loop.create_connection(lambda: _Sender(self), *self._where)
             self.open.add(sender)
         while self.open:
-            await asyncio.sleep(0.01)
-        return self.loop.time() - began
+            await asyncio.sleep(TICK)
+            free, self.free = self.free, []
+            for sender in free:
+                sender.go_on()
+        return self.loop.time() - self._began
 
 
 def generate(
-    dsn: str, seconds: float, connections: int, result: Any, requests: int = REQUESTS
+    dsn: str,
+    seconds: float,
+    connections: int,
+    result: Any,
+    requests: int = REQUESTS,
+    rate: int | None = None,
 ) -> None:
-    load = Load(dsn, seconds, connections, requests)
+    load = Load(dsn, seconds, connections, requests, rate)
     before = time.process_time()  # the making of the templates is not part of it
     took = uvloop.run(load.run())
     result.put({"took": took, "acknowledged": load.acknowledged * requests,
@@ -179,6 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--rate", type=int, help="requests a second; without: as many as go")
     given = parser.parse_args()
     on = machine()
     with loaded() as (platform, project):
@@ -188,7 +219,9 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         result = context.Queue()
         generator = context.Process(
-            target=generate, args=(project.dsn, given.seconds, given.connections, result)
+            target=generate,
+            args=(project.dsn, given.seconds, given.connections, result),
+            kwargs={"rate": given.rate},
         )
         with (
             watched(platform, project) as watcher,
@@ -205,6 +238,7 @@ def main() -> None:
         lags = sorted(probe.lags)
         rows = stored(project)
         figures = {
+            "sent at most, a second": given.rate,
             "acknowledged requests a second": round(made["acknowledged"] / made["took"]),
             "stored requests a second, until all were": round(rows / (made["took"] + behind)),
             "acknowledged": made["acknowledged"],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flask_performance.server.counts import Failing
+from flask_performance.server.ingest import worker as worker_module
 from flask_performance.server.ingest.pipeline import BLOCK_REQUESTS
 from flask_performance.server.ingest.worker import IngestWorker
 from flask_performance.server.queue.base import Envelope
@@ -481,6 +482,26 @@ def test_small_bodies_with_many_requests_become_several_blocks(
     line.store.away = False
     line.wait_for(270_000)
     assert 10_000 <= largest <= BLOCK_REQUESTS + 10_000 < 270_000
+
+
+def test_many_new_requests_are_rolled_up_at_once(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every question reads them one by one until timed work comes to it."""
+    monkeypatch.setattr(worker_module, "ROLL_FROM", 6)
+    rolled, roll = threading.Event(), line.store.roll
+
+    def noted() -> None:
+        roll()
+        rolled.set()
+
+    monkeypatch.setattr(line.store, "roll", noted)
+    line.post(zipped(batch(1)))
+    line.wait_for(3)
+    assert not rolled.is_set()
+    line.post(zipped(batch(2)))
+    assert rolled.wait(30)
+    assert line.stored() == 6
 
 
 def test_nothing_is_left_running(line: Line) -> None:

@@ -15,13 +15,16 @@ from ..queue.journal import Journal
 from ..store.base import EventStore, StoreUnavailableError
 from ..store.block import Block
 from .builder import BlockBuilder
-from .pipeline import Exists, Refused, block_of, refused_block
+from .pipeline import BLOCK_REQUESTS, Exists, Refused, block_of, refused_block
 
 log = logging.getLogger(__name__)
 
 #: At most this many envelopes, or about so many bytes, become one block.
 BLOCK_ENVELOPES: Final = 10_000
 BLOCK_BYTES: Final = 8 * 1024**2
+#: So many new requests are added to the rollups at once, and not only when timed work comes to it:
+#: until then every question reads them one by one, and under load that was most of all work.
+ROLL_FROM: Final = 2 * BLOCK_REQUESTS
 #: Blocks follow each other no faster, so that small ones share a commit (seconds).
 PACE: Final = 0.05
 #: A block that has room left is followed by a rest of so many times what it took, at most this:
@@ -57,6 +60,8 @@ class IngestWorker:
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self.counts = Ingested()
+        #: Of the requests that it counts, so many may be in the rollups.
+        self._rolled = 0
         self.trouble = Trouble()
         journal.start_after(self._position)
 
@@ -76,6 +81,7 @@ class IngestWorker:
             try:
                 entries = self._journal.read(self._position, BLOCK_ENVELOPES, BLOCK_BYTES)
                 all_of_them = self._store_entries(entries)
+                self._roll_many()
                 self.trouble.ends()
             except Exception as error:
                 self.trouble.begins("ingest fails")
@@ -90,6 +96,11 @@ class IngestWorker:
             elif all_of_them and not _is_full(entries):
                 took = time.monotonic() - began
                 self._stopping.wait(max(PACE - took, min(RESTS * took, REST)))
+
+    def _roll_many(self) -> None:
+        if self.counts.requests - self._rolled >= ROLL_FROM:
+            self._rolled = self.counts.requests
+            self._store.roll()
 
     def _explain(self, error: Exception) -> None:
         if self._stopping.is_set() and isinstance(error, AWAY):
