@@ -14,7 +14,7 @@ from flask_performance.server.commands import cli
 from flask_performance.server.settings import Settings
 from tests.support.postgresql import PostgreSQL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.embedded]
 
 
 def run(*arguments: object) -> Result:
