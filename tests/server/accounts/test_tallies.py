@@ -19,7 +19,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """Nothing is saved by itself."""
     monkeypatch.setattr(tallies, "PACE", 60.0)
     engine = open_engine(Settings(data=tmp_path))
-    Tally.__table__.create(engine)  # type: ignore[attr-defined]
+    Tally.__table__.create(engine, checkfirst=True)  # type: ignore[attr-defined]
     yield engine
     engine.dispose()
 
@@ -53,7 +53,7 @@ def test_what_could_not_be_saved_is_saved_later(engine: Engine) -> None:
     with pytest.raises(SQLAlchemyError):
         worker.save()
     worker.add("messages", "stored")
-    Tally.__table__.create(engine)  # type: ignore[attr-defined]
+    Tally.__table__.create(engine, checkfirst=True)  # type: ignore[attr-defined]
     worker.save()
     worker.save()
     worker.close()
