@@ -28,7 +28,7 @@ from .ingest.messages import MessageIngest
 from .jobs import Job, scaled_jobs
 from .queue.base import Envelope
 from .queue.celery import TASK, broker_queue, celery_app, unpacked
-from .queue.dead_letters import MAX_BURIED, TOO_MANY
+from .queue.dead_letters import MAX_BURIED, tell_trimmed
 from .settings import LogFormat, Settings, SettingsError
 from .store.base import Projects, StoreUnavailableError
 from .store.open import open_store
@@ -189,8 +189,7 @@ class Worker:
 
     def _delete_letters(self, known: Projects) -> None:
         self._letters.delete_left(known.ids, known.greatest)
-        if deleted := self._letters.trim(MAX_BURIED):
-            log.error(TOO_MANY, {"count": deleted})
+        tell_trimmed(self._letters.trim(MAX_BURIED))
 
     def _bury(
         self, message: str, place: int, envelope: Envelope, reason: str, counted: int

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,13 @@ import pytest
 
 from flask_performance.server.app import platform
 from flask_performance.server.settings import Settings, SettingsError
-from flask_performance.server.store.base import DAY_US, EventStore, Retention, StoreUnavailableError
+from flask_performance.server.store.base import (
+    DAY_US,
+    EventStore,
+    Filter,
+    Retention,
+    StoreUnavailableError,
+)
 from flask_performance.server.store.block import Block
 from flask_performance.server.store.clickhouse import ClickHouseStore, attempts
 from flask_performance.server.store.clickhouse.address import Address
@@ -280,23 +287,27 @@ def test_days_that_are_too_old_as_a_whole_are_dropped(store: ClickHouseStore, ur
     """Nothing is deleted row by row, but where a project keeps the rest of the day."""
     kept = {1: Retention(raw_days=2, minutes_days=5, hours_days=9)}
     kept[2] = Retention(raw_days=4, minutes_days=9, hours_days=9)
+    # Partitions are days of storing, and looked at when they may be too old.
+    began_us = time.time_ns() // 1000 - 10 * MINUTE_US
+    lately = Filter(project_id=1, start_us=began_us - DAY_US, end_us=began_us + DAY_US)
     asked = "select count() from system.mutations where database = currentDatabase()"
     with contextlib.closing(Layout.of(Address.of(url))) as layout:
 
         def mutations() -> int:
             return int(layout.engine.ask(asked)[1][0][0])
 
-        store.append(block([{"start_us": NOON_US + place * MINUTE_US} for place in range(9)]))
+        began = [{"start_us": began_us + place * MINUTE_US} for place in range(9)]
+        store.append(block(began, received_us=began_us))
         store.roll()
-        store.forget(NOON_US + 2 * DAY_US + 5 * MINUTE_US, kept)
-        assert (mutations(), len(store.requests(DAY, 10).rows)) == (0, 9), "the day is not over"
-        store.forget(NOON_US + 2 * DAY_US + 9 * MINUTE_US, kept)
-        assert (mutations(), len(store.requests(DAY, 10).rows)) == (0, 0)
-        assert store.summary(DAY).requests == 9
-        store.append(block([{"start_us": NOON_US}], number=2, sent_total=10))
-        store.append(block([{"start_us": NOON_US}], project_id=2))
+        store.forget(began_us + 2 * DAY_US + 5 * MINUTE_US, kept)
+        assert (mutations(), len(store.requests(lately, 10).rows)) == (0, 9), "the day is not over"
+        store.forget(began_us + 2 * DAY_US + 9 * MINUTE_US, kept)
+        assert (mutations(), len(store.requests(lately, 10).rows)) == (0, 0)
+        assert store.summary(lately).requests == 9
+        store.append(block(began[:1], received_us=began_us, number=2, sent_total=10))
+        store.append(block(began[:1], received_us=began_us, project_id=2))
         store.roll()
-        store.forget(NOON_US + 2 * DAY_US + 9 * MINUTE_US, kept)
+        store.forget(began_us + 2 * DAY_US + 9 * MINUTE_US, kept)
         assert mutations() == 1, "the other project has two days left"
         assert store.rows()["raw"] == 1
 

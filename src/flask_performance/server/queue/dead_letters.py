@@ -5,6 +5,7 @@ Every call has a connection of its own, beside those that the journal works with
 
 import contextlib
 import json
+import logging
 import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,12 +13,10 @@ from typing import Final
 
 import msgspec
 
+log = logging.getLogger(__name__)
+
 #: What dead letters may take (bytes of bodies); then the oldest go, and the log says so.
 MAX_BURIED: Final = 256 * 1024**2
-TOO_MANY: Final = (
-    "There are more dead letters than may be kept: the oldest %(count)d were deleted. The ledger "
-    "goes on counting their requests as dropped."
-)
 #: The statements on chosen letters; null chooses all.
 DELETE: Final = """
     delete from dead_letter where ?1 is null or id in (select value from json_each(?1))
@@ -77,6 +76,16 @@ def trim(journal: Path, most: int) -> tuple[int, int]:
         rest = connection.execute(MEASURE, [None]).fetchone()[1]
         connection.execute("commit")
         return deleted, int(rest)
+
+
+def tell_trimmed(count: int) -> None:
+    """Say in the log that so many had to be forgotten, if any."""
+    if count:
+        log.error(
+            "There are more dead letters than may be kept: the oldest %(count)d were deleted. The "
+            "ledger goes on counting their requests as dropped.",
+            {"count": count},
+        )
 
 
 def delete_left(journal: Path, projects: Collection[int], greatest: int) -> int:

@@ -322,8 +322,7 @@ class Journal(Queue):
     def _bury_less(self) -> None:
         """They are there for somebody to look at: new ones say more than old ones."""
         deleted, self._buried = dead_letters.trim(self._path, self._max_buried)
-        if deleted:
-            log.error(dead_letters.TOO_MANY, {"count": deleted})
+        dead_letters.tell_trimmed(deleted)
 
     def replay(self, ids: Collection[int] | None) -> int:
         """Put dead letters (None: all) into the queue again; how many. Raises sqlite3.Error."""
