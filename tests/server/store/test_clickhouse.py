@@ -296,7 +296,9 @@ def test_days_that_are_too_old_as_a_whole_are_dropped(store: ClickHouseStore, ur
         def mutations() -> int:
             return int(layout.engine.ask(asked)[1][0][0])
 
-        began = [{"start_us": began_us + place * MINUTE_US} for place in range(9)]
+        began: list[dict[str, object]] = [
+            {"start_us": began_us + place * MINUTE_US} for place in range(9)
+        ]
         store.append(block(began, received_us=began_us))
         store.roll()
         store.forget(began_us + 2 * DAY_US + 5 * MINUTE_US, kept)
