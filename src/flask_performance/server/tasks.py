@@ -72,13 +72,14 @@ def make_app(settings: Settings) -> Celery:
     app.conf.task_queues.append(broker_queue(TIMED, settings.queue_url))
     parts = cache(partial(Worker, settings))  # made by the process that works, not by its parent
 
-    @app.task(name=TASK, bind=True)
+    # Not shared: an app that is made beside this one has tasks of its own.
+    @app.task(name=TASK, bind=True, shared=False)
     def store(task: Any, packed: Sequence[Sequence[Any]]) -> None:
         with _given_back():
             again = bool((task.request.delivery_info or {}).get("redelivered"))
             parts().store(str(task.request.id), unpacked(packed), again=again)
 
-    @app.task(name="flask_performance.timed", acks_late=False)
+    @app.task(name="flask_performance.timed", acks_late=False, shared=False)
     def timed(words: str) -> None:
         parts().timed(words)
 
