@@ -178,6 +178,8 @@ def assert_ledgers_close(collector: Collector) -> None:
 def test_everything_is_sent_before_the_end_by_sigint(collector: Collector, name: str) -> None:
     """Ctrl-C, right after a request."""
     with serving(name, collector) as served:
+        if name == "gunicorn gevent":
+            wait_for(lambda: served.is_up() and workers(served) <= reporting(collector), 60)
         answered = visit(served, 1)
         if name.startswith("uwsgi"):
             collector.wait_for(lambda: recorded(collector) == answered)
@@ -209,6 +211,11 @@ def test_a_view_that_exits_costs_no_request(collector: Collector, name: str) -> 
 def reporting(collector: Collector) -> set[int]:
     """Processes that have sent something."""
     return {batch["instance"]["pid"] for batch in list(collector.accepted.values())}
+
+
+def workers(served: Served) -> set[int]:
+    """gunicorn's. One that still starts is deaf to signals; gunicorn waits 30 s to the next."""
+    return {worker.pid for worker in psutil.Process(served.process.pid).children()}
 
 
 class Visitors:
@@ -247,19 +254,13 @@ class Visitors:
 def test_a_reload_under_load_loses_nothing(collector: Collector, name: str) -> None:
     """gunicorn's HUP: new workers come while the old ones answer their last requests and end."""
     with serving(name, collector) as served:
-        master = psutil.Process(served.process.pid)
-
-        def workers() -> set[int]:
-            return {worker.pid for worker in master.children()}
-
         with Visitors(served) as visitors:
             wait_for(lambda: len(visitors.answered) > 20, 60)
-            # One that still starts is deaf to SIGTERM, which gunicorn sends again after 30 s.
-            wait_for(lambda: workers() <= reporting(collector), 60)
-            old = workers()
+            wait_for(lambda: workers(served) <= reporting(collector), 60)
+            old = workers(served)
             served.process.send_signal(signal.SIGHUP)
             began = time.monotonic()
-            wait_for(lambda: old.isdisjoint(workers()), 60)
+            wait_for(lambda: old.isdisjoint(workers(served)), 60)
             took = time.monotonic() - began
             enough = len(visitors.answered) + 20
             wait_for(lambda: len(visitors.answered) > enough, 60)

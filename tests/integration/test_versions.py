@@ -27,8 +27,8 @@ TOOLS = ("pytest", "psutil", "asgiref")
 VERSION = "import importlib.metadata as m; print(m.version('flask'), m.version('werkzeug'))"
 
 
-#: How fast our own thread is does not depend on Flask.
-OF_FLASK = ("-m", "not slow")
+#: How fast our own thread is depends neither on Flask nor on what of Python differs.
+OF_BEHAVIOUR = ("-m", "not slow")
 
 
 def run_tests(packages: Packages, names: tuple[str, ...], *which: str) -> None:
@@ -40,13 +40,13 @@ def run_tests(packages: Packages, names: tuple[str, ...], *which: str) -> None:
 def test_the_clients_tests_pass_with_the_oldest_flask(tmp_path: Path) -> None:
     packages = Packages(tmp_path, *OLDEST)
     assert packages.output("-c", VERSION).split() == ["2.3.0", "2.3.0"]
-    run_tests(packages, TESTS, *OF_FLASK)
+    run_tests(packages, TESTS, *OF_BEHAVIOUR)
 
 
 def test_the_clients_tests_pass_with_the_newest_flask(tmp_path: Path) -> None:
     packages = Packages(tmp_path, "--upgrade", *NEWEST)
     print(packages.output("-c", VERSION))
-    run_tests(packages, TESTS, *OF_FLASK)
+    run_tests(packages, TESTS, *OF_BEHAVIOUR)
 
 
 def pythons() -> dict[str, str]:
@@ -75,7 +75,7 @@ def test_the_clients_tests_pass_with_another_python(
     python = pythons().get(version)
     if python is None:
         pytest.skip(f"this machine has no Python {version}")
-    run_tests(Packages(tmp_path, *NEWEST, *TOOLS, python=python), tests)
+    run_tests(Packages(tmp_path, *NEWEST, *TOOLS, python=python), tests, *OF_BEHAVIOUR)
 
 
 def test_what_we_say_is_what_we_test() -> None:
