@@ -208,7 +208,7 @@ class Meter:
             there = _existing(connection, (place[0] for place in (*usage, *refused, *held)))
             for (project_id, month), requests in sorted(usage.items()):
                 if project_id in there:
-                    _add_usage(connection, project_id, month, requests)
+                    _add_requests(connection, Usage, requests, project_id=project_id, month=month)
             for (project_id, reason), burst in sorted(refused.items()):
                 if project_id in there:
                     _add_refusals(connection, project_id, reason, burst)
@@ -226,7 +226,9 @@ class Meter:
             there = _existing(connection, (project_id for project_id, _ in more))
             for (project_id, _), requests in sorted(more.items()):
                 if requests and project_id in there:
-                    _add_minute(connection, project_id, minute, requests)
+                    _add_requests(
+                        connection, Minute, requests, project_id=project_id, minute=minute
+                    )
             # Older ones are of no use; who just deletes them is not waited for.
             old = select(Minute.project_id).where(Minute.minute < minute - 1)
             if connection.scalar(old.limit(1)) is not None:
@@ -249,26 +251,15 @@ def _existing(connection: Connection, project_ids: Iterable[int]) -> set[int]:
     return set(connection.scalars(select(Project.id).where(Project.id.in_(set(project_ids)))))
 
 
-def _add_usage(connection: Connection, project_id: int, month: str, requests: int) -> None:
-    row = {"project_id": project_id, "month": month, "requests": requests}
+def _add_requests(
+    connection: Connection, counted: type[Usage | Minute], requests: int, **key: Any
+) -> None:
+    """To what is counted under a key, which are the table's other columns."""
     connection.execute(
-        upserting(connection)(Usage)
-        .values(row)
+        upserting(connection)(counted)
+        .values(**key, requests=requests)
         .on_conflict_do_update(
-            index_elements=(Usage.project_id, Usage.month),
-            set_={"requests": Usage.requests + requests},
-        )
-    )
-
-
-def _add_minute(connection: Connection, project_id: int, minute: int, requests: int) -> None:
-    row = {"project_id": project_id, "minute": minute, "requests": requests}
-    connection.execute(
-        upserting(connection)(Minute)
-        .values(row)
-        .on_conflict_do_update(
-            index_elements=(Minute.project_id, Minute.minute),
-            set_={"requests": Minute.requests + requests},
+            index_elements=tuple(key), set_={"requests": counted.requests + requests}
         )
     )
 

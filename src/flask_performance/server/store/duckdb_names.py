@@ -28,7 +28,7 @@ class DuckDBNames(DuckDBPlaces):
 
     #: By table and id; begun anew when the file is read anew, for only then an id of something
     #: that was deleted may be given again.
-    _names: dict[str, dict[int, dict[str, Any]]]
+    _names: dict[str, Names]
 
     def _forget_names(self) -> None:
         self._names = {table: {} for table in FIELDS}
